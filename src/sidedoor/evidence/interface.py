@@ -50,12 +50,14 @@ class Format:
     `historical-enhanced`, `historical-extended`, `connector-report`, `email-events`, ...).
     truncation_caps: row counts that mean the export was cut off (exactly 5,000, 30,000, 100,000).
     cannot_tell: facts the format never holds, with the export that does, for coverage.
+    note: what coverage says of every file of the format, such as that it holds no messages; "" for nothing.
     """
 
     name: str
     title: str
     truncation_caps: tuple[int, ...] = ()
     cannot_tell: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

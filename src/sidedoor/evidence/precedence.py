@@ -1,0 +1,46 @@
+"""Whom to believe: for each fact, the formats from the best to the least informed.
+
+A format that never holds a fact is not listed for it. Reasons stand in docs/formats.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_EXTENDED, _ENHANCED, _REPORT = "historical-extended", "historical-enhanced", "connector-report"
+_DETAIL, _GRAPH_DETAIL, _HUNTING = "trace-detail-v2", "graph-trace-detail", "email-events"
+_TRACE, _GRAPH_TRACE, _OLD_TRACE = "message-trace-v2", "graph-message-trace", "message-trace"
+_DETAILS = (_DETAIL, _GRAPH_DETAIL)
+_LISTS = (_TRACE, _GRAPH_TRACE, _OLD_TRACE)
+
+PRECEDENCE: Mapping[str, tuple[str, ...]] = {
+    # Seven digits in traces, whole seconds in hunting and details.
+    "received_at": (_EXTENDED, *_LISTS, _ENHANCED, _REPORT, _HUNTING, *_DETAILS),
+    "recipient": (*_LISTS, _HUNTING, _ENHANCED, _EXTENDED, _REPORT),
+    # return_path and ReturnPath are the transaction's own; hunting derives its column from the same message later.
+    "envelope_sender": (_EXTENDED, *_DETAILS, _HUNTING, _ENHANCED, _REPORT, *_LISTS),
+    "listed_sender": (_ENHANCED, _REPORT, *_LISTS),
+    "header_from": (_HUNTING, _EXTENDED),
+    # Hunting shows the last relay seen, which enhanced filtering may have moved (EmailEvents, SenderIPv4).
+    "client_ip": (_EXTENDED, *_DETAILS, *_LISTS, _ENHANCED, _REPORT, _HUNTING),
+    "helo": (_EXTENDED, *_DETAILS),
+    "tls": (_EXTENDED, *_DETAILS, _REPORT),
+    "connector": (_EXTENDED, *_DETAILS, _HUNTING, _ENHANCED, _REPORT),
+    "direction": (_EXTENDED, _HUNTING, _ENHANCED, _REPORT),
+    "spf": (_HUNTING,),
+    "dkim": (_HUNTING,),
+    "dmarc": (_HUNTING,),
+    "compauth": (_HUNTING,),
+    "compauth_reason": (),
+    # Hunting knows where the message lay in the end; a list's status is coarser.
+    "treatment": (_HUNTING, *_DETAILS, _EXTENDED, *_LISTS, _ENHANCED),
+}
+
+LAST = 50
+"""The rank of a format that is not listed for a fact."""
+
+
+def rank(format_name: str, fact: str) -> int:
+    """The place of a format among those that tell a fact: 0 is the best, LAST where it is not listed."""
+    order = PRECEDENCE.get(fact, ())
+    return order.index(format_name) if format_name in order else LAST
