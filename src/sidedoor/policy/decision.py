@@ -62,7 +62,8 @@ class Decision:
     `connector` is the attributed (or, for a refusal, the violated) connector's name. `reasons` are ids from
     `policy/reasons.py`. `would_reject` is whether RejectDirectSend, switched on, would refuse the message given the
     tenant's connectors: True, False, or None where unknown facts allow both. `missing` names the facts whose
-    absence left `submission` undetermined or `would_reject` None.
+    absence left `submission` undetermined or `would_reject` None; `reject-direct-send` is among them where the verdict
+    rests on that setting and it is unknown.
     """
 
     verdict: Verdict
