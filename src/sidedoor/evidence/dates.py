@@ -68,7 +68,7 @@ _NAMED = re.compile(
     r"(?P<year>[0-9]{4}),?\s+" + _CLOCK
 )
 _CULTURE = re.compile(
-    r"(?P<a>[0-9]{1,4})(?P<sep>[./-]) ?(?P<b>[0-9]{1,2})(?P=sep) ?(?P<c>[0-9]{2}(?:[0-9]{2})?)(?:\.?,?[T\s]\s*"
+    r"(?P<a>[0-9]{1,4})(?P<sep>[./-]) ?(?P<b>[0-9]{1,2})(?P=sep) ?(?P<c>[0-9]{4}|[0-9]{1,2})(?:\.?,?[T\s]\s*"
     + _CLOCK
     + ")?"
 )
@@ -151,6 +151,8 @@ def _offset(zone: str | None) -> timedelta:
     if zone is None or zone[0] not in "+-":
         return timedelta(0)
     size = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+    if size > timedelta(hours=14):
+        raise ValueError(f"an offset of {zone}")
     return -size if zone[0] == "-" else size
 
 
@@ -163,7 +165,7 @@ def _culture(match: re.Match[str], order: DateOrder | None) -> datetime:
     a, b, c = match["a"], match["b"], match["c"]
     if len(a) == 4:
         order = DateOrder.YMD
-    elif len(a) == 3:
+    elif len(a) == 3 or len(c) == 1:
         raise DateError(f"{match[0]!r} is no date")
     elif match["sep"] == ".":
         order = DateOrder.DMY
@@ -180,7 +182,7 @@ def _culture(match: re.Match[str], order: DateOrder | None) -> datetime:
 def possible_orders(text: str) -> frozenset[DateOrder]:
     """The orders under which a culture-shaped date is a date; empty where the text does not depend on the order."""
     match = _CULTURE.fullmatch(text.strip()) if len(text) <= _MAX_TEXT else None
-    if match is None or len(match["a"]) > 2 or match["sep"] == ".":
+    if match is None or len(match["a"]) > 2 or len(match["c"]) == 1 or match["sep"] == ".":
         return frozenset()
     candidates = [DateOrder.MDY, DateOrder.DMY] + ([DateOrder.YMD] if len(match["c"]) == 2 else [])
     return frozenset(order for order in candidates if _is_date(match, order))
