@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def _objects(path: Path) -> Recognised | None:
     columns = columns_of(items)
     spec = _spec_of(columns) if columns else _spec_of_envelope(envelope_of(path))
     if spec is None:
-        _refuse_near_miss(path, columns, [key for item in items[:1] for key in item])
+        _refuse_near_miss(path, columns, [key for item in items[:1] for key in item], None)
         return None
     return _recognised(ObjectSource(path, columns), spec)
 
@@ -94,7 +94,7 @@ def _table(path: Path) -> Recognised | None:
     source = CsvSource(path, layout)
     spec = _spec_of(source.columns)
     if spec is None:
-        _refuse_near_miss(path, source.columns, layout.header)
+        _refuse_near_miss(path, source.columns, layout.header, layout.skip_lines + 1)
         return None
     return _recognised(source, spec, layout)
 
@@ -103,12 +103,14 @@ def _spec_of(columns: frozenset[str]) -> Spec | None:
     return next((spec for spec in _SPECS if spec.matches(columns)), None)
 
 
-def _refuse_near_miss(path: Path, columns: frozenset[str], names: tuple[str, ...] | list[str]) -> None:
+def _refuse_near_miss(path: Path, columns: frozenset[str], names: Sequence[str], line: int | None) -> None:
     """Raises InputError for a header that has a trace's own columns but not enough of them."""
     nearest = max(_SPECS, key=lambda spec: len(spec.markers & columns))
     if len(nearest.markers & columns) >= _NEAR:
         found = ", ".join(name for name in names if fold(name))[:_SHOWN]
-        raise InputError(str(path), f"the columns {found}", f"those of {nearest.format.title}: {nearest.expected}", 1)
+        raise InputError(
+            str(path), f"the columns {found}", f"those of {nearest.format.title}: {nearest.expected}", line
+        )
 
 
 def _recognised(source: Source, spec: Spec | None, layout: Layout | None = None) -> Recognised | None:

@@ -61,15 +61,20 @@ def layout_of(path: Path) -> Layout | None:
 
     Raises InputError for more than 1,000 columns.
     """
-    with open_text(path) as handle:
-        for skipped in range(10):
-            line = handle.readline(_MAX_HEADER + 1)
-            if len(line) > _MAX_HEADER or "\0" in line:
-                return None
-            if line.strip() and not _preamble(line):
-                return _header(path, line, skipped)
-            if not line:
-                return None
+    try:
+        with open_text(path) as handle:
+            return _find_header(path, handle)
+    except UnicodeDecodeError:
+        return None
+
+
+def _find_header(path: Path, handle: TextIO) -> Layout | None:
+    for skipped in range(10):
+        line = handle.readline(_MAX_HEADER + 1)
+        if not line or len(line) > _MAX_HEADER or "\0" in line:
+            return None
+        if line.strip() and not _preamble(line):
+            return _header(path, line, skipped)
     return None
 
 

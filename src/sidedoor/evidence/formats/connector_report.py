@@ -16,7 +16,10 @@ from sidedoor.evidence.interface import Format
 from sidedoor.evidence.record import Record
 from sidedoor.evidence.sources import Cells, text
 
-CANNOT_TELL: Mapping[str, str] = {name: where for name, where in ENHANCED.cannot_tell.items() if name != "tls"}
+CANNOT_TELL: Mapping[str, str] = {
+    **{name: where for name, where in ENHANCED.cannot_tell.items() if name != "tls"},
+    "treatment": "the message trace list itself (Get-MessageTraceV2)",
+}
 CONNECTOR_REPORT = Format("connector-report", "historical search, ConnectorReport", (100_000,), CANNOT_TELL)
 
 _DATES = ("origintimestamputc", "origintimestamp", "datetimeutc", "datetime", "received", "timestamp", "date")
