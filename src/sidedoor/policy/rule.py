@@ -17,7 +17,7 @@ from sidedoor.policy.facts import Connection, Envelope, MessageFacts
 from sidedoor.policy.history import FORCED, settle_history
 from sidedoor.policy.steps import settle
 from sidedoor.policy.switches import DEFAULT_SWITCHES, Switches
-from sidedoor.policy.worlds import MAX_WORLDS, Decided, completions, merge, overwhelmed, varying
+from sidedoor.policy.worlds import MAX_WORLDS, Decided, completions, fact_names, merge, overwhelmed, varying
 from sidedoor.tenant.snapshot import TenantSnapshot
 
 
@@ -49,10 +49,11 @@ class Rule:
         if second is None:
             return run(first[1], self._settings)
         rest = [first, second, *islice(worlds, MAX_WORLDS - 1)]
+        names = fact_names(self._examples, history=history)
         if len(rest) > MAX_WORLDS:
-            return overwhelmed(varying([choices for choices, _ in rest], history=history))
+            return overwhelmed(varying([choices for choices, _ in rest], names))
         decided = [Decided(choices, run(world, self._settings)) for choices, world in rest]
-        return merge(_explained(decided), history=history)
+        return merge(_explained(decided), names)
 
     def worlds(self, connection: Connection, envelope: Envelope, message: MessageFacts) -> Iterator[Decision]:
         """The decision of each way the unknown facts could be, at most `MAX_WORLDS`; see `worlds.strictest`."""

@@ -6,7 +6,7 @@ that rests on a switch says so by its certainty and a reason id. `SWITCHES` is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -97,6 +97,19 @@ class Switches:
     null_sender_lockdown: NullSenderLockdown = NullSenderLockdown.COVERED
     onpremises_certificate_name: OnPremisesCertificateName = OnPremisesCertificateName.ANY
     both_ip_lists: BothIpLists = BothIpLists.ALLOW_WINS
+
+    def table(self) -> Iterator[dict[str, str]]:
+        """One row for each switch as it stands: name, value, default, values, certainty, meaning, source."""
+        for row in SWITCHES:
+            yield {
+                "name": row.name,
+                "value": getattr(self, row.field).value,
+                "default": row.default,
+                "values": ", ".join(row.values),
+                "certainty": row.certainty.word,
+                "meaning": row.meaning,
+                "source": row.source,
+            }
 
 
 DEFAULT_SWITCHES = Switches()

@@ -33,7 +33,9 @@ FACTS = (
     "tls-certificate",
     "authentication",
 )
-"""Names of the facts, in the order of a world's choices; `mx` and `reject-direct-send` are named by the rule itself."""
+"""Names of the facts, in the order of a world's choices."""
+OTHER_FACTS = ("inbound-connectors", "mx", "reject-direct-send")
+"""Further names in `Decision.missing`: the tenant's connectors themselves, and two that the rule names by itself."""
 
 MAX_WORLDS = 4096
 Choices: TypeAlias = tuple[int, ...]
@@ -181,13 +183,13 @@ def _logins(  # noqa: PLR0917  # the facts it rests on
     return (False,) if foreign else (False, True)
 
 
-def merge(decided: Sequence[Decided], *, history: bool) -> Decision:
+def merge(decided: Sequence[Decided], names: Sequence[str]) -> Decision:
     """One decision out of those of all worlds: what they agree on, and the facts on which they part."""
     decisions = [each.decision for each in decided]
     submission = _agreed([each.submission for each in decisions])
     would_reject = _agreed([each.would_reject for each in decisions])
     agreed = submission is not None and would_reject is not None
-    missing = [] if agreed else _dividing(decided, history=history)
+    missing = [] if agreed else _dividing(decided, names)
     missing += [name for each in decisions for name in each.missing]
     base = strictest(decisions)
     reasons = ["facts-unknown"]
@@ -212,7 +214,7 @@ def strictest(decisions: Sequence[Decision]) -> Decision:
     return next((each for each in decisions if not each.reply.positive), decisions[0])
 
 
-def overwhelmed(varying: Sequence[str]) -> Decision:
+def overwhelmed(missing: Sequence[str]) -> Decision:
     """The answer where there are more worlds than `MAX_WORLDS`: nothing is claimed."""
     return Decision(
         Verdict.ACCEPT,
@@ -222,33 +224,42 @@ def overwhelmed(varying: Sequence[str]) -> Decision:
         Certainty.ASSUMED,
         reasons=("too-many-unknowns", "verdict-depends-on-unknown"),
         would_reject=None,
-        missing=tuple(sorted(varying)),
+        missing=tuple(sorted(set(missing))),
     )
 
 
-def varying(choices: Sequence[Choices], *, history: bool) -> list[str]:
+def fact_names(examples: Examples, *, history: bool) -> Sequence[str]:
+    """The names of `FACTS` as they are missing here.
+
+    No record tells a certificate, so what a better record would tell is the connector; and where the tenant's
+    connectors are unknown, it is these.
+    """
+    names = list(FACTS)
+    if not examples.tables:
+        names[1] = "inbound-connectors"
+    if history:
+        names[5] = "connector"
+    return names
+
+
+def varying(choices: Sequence[Choices], names: Sequence[str]) -> list[str]:
     """Names of the facts that are not the same in all worlds."""
-    return [name for at, name in enumerate(_names(history=history)) if len({each[at] for each in choices}) > 1]
+    return [name for at, name in enumerate(names) if len({each[at] for each in choices}) > 1]
 
 
 def _agreed(values: Sequence[T]) -> T | None:
     return values[0] if all(value == values[0] for value in values) else None
 
 
-def _names(*, history: bool) -> Sequence[str]:
-    # What no record tells is the certificate; what a better record would tell is the connector.
-    return [("connector" if history and name == "tls-certificate" else name) for name in FACTS]
-
-
-def _dividing(decided: Sequence[Decided], *, history: bool) -> list[str]:
+def _dividing(decided: Sequence[Decided], names: Sequence[str]) -> list[str]:
     """Facts such that two worlds which differ in them alone have different answers."""
-    names = []
-    for at, name in enumerate(_names(history=history)):
+    found = []
+    for at, name in enumerate(names):
         seen: dict[Choices, tuple[Submission, bool | None]] = {}
         for choices, decision in decided:
             outcome = (decision.submission, decision.would_reject)
             if seen.setdefault(choices[:at] + choices[at + 1 :], outcome) != outcome:
-                names.append(name)
+                found.append(name)
                 break
     # Facts that depend on each other may part the worlds only together.
-    return names or varying([each.choices for each in decided], history=history)
+    return found or varying([each.choices for each in decided], names)
