@@ -280,6 +280,20 @@ def test_a_workbook_holds_the_same_as_the_csv(tmp_path: Path) -> None:
     assert readings(path) == readings(source)
 
 
+def test_a_workbook_that_claims_a_billion_rows_is_refused(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["Timestamp", "NetworkMessageId", "SenderFromAddress"])
+    book.active.append(["2026-11-03T08:15:27Z", "a1", "a@contoso.com"])
+    book.save(tmp_path / "whole.xlsx")
+    path = tmp_path / "gap.xlsx"
+    with zipfile.ZipFile(tmp_path / "whole.xlsx") as whole, zipfile.ZipFile(path, "w") as gap:
+        for name in whole.namelist():
+            gap.writestr(name, whole.read(name).replace(b'<row r="2"', b'<row r="1000000000"'))
+    with pytest.raises(InputError, match="1,048,576 rows"):
+        readings(path)
+
+
 PROJECTIONS = [
     ("Timestamp,NetworkMessageId,SenderMailFromAddress", "2026-11-03T08:15:27Z,a1,", {"envelope_sender": "<>"}),
     (

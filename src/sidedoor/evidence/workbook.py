@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from sidedoor.evidence.sources import Cells, fold, unique
 from sidedoor.evidence.tables import MAX_COLUMNS
 
 _MAX_UNPACKED = 2 << 30
+_MAX_ROWS = 1 << 20  # Excel's own limit
 # What a damaged workbook makes zipfile, zlib, the XML parser and openpyxl raise.
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, ParseError, DefusedXmlException, OSError, EOFError, ValueError, TypeError, KeyError,
@@ -70,7 +72,13 @@ def _sheet_rows(path: Path) -> Iterator[tuple[object, ...]]:
         raise InputError(str(path), "an XLSX workbook", expected) from error
     try:
         with path.open("rb") as handle:
-            book = load_workbook(handle, read_only=True, data_only=True)
-            yield from book.worksheets[0].iter_rows(values_only=True)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # "no default style" and the like: nothing a person could act on
+                book = load_workbook(handle, read_only=True, data_only=True)
+            # A row number in the XML may claim any gap; openpyxl would fill it row by row.
+            for number, row in enumerate(book.worksheets[0].iter_rows(max_col=MAX_COLUMNS, values_only=True)):
+                if number == _MAX_ROWS:
+                    raise InputError(str(path), f"a workbook of more than {_MAX_ROWS:,} rows", "at most Excel's limit")
+                yield row
     except _DAMAGE as error:
         raise InputError(str(path), f"a damaged workbook ({type(error).__name__})", "an XLSX workbook") from error
