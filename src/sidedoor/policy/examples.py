@@ -79,13 +79,12 @@ class Examples:
 
     @cached_property
     def hosted(self) -> tuple[Domain, ...]:
-        """An accepted domain for each kind and MX; a stand-in where accepted domains are unknown."""
-        if not self.accepted:
-            return (_INSIDE,)
+        """An accepted domain for each kind and MX; a stand-in where there is none or they are unknown."""
+        rows = self.accepted[0].exact.values() if self.accepted else ()
         found: dict[Hashable, Domain] = {}
-        for row in self.accepted[0].exact.values():
+        for row in rows:
             found.setdefault((row.kind, self._snapshot.mail_exchangers.get(row.domain)), row.domain)
-        return tuple(found.values())
+        return tuple(found.values()) or (_INSIDE,)
 
     @property
     def outside(self) -> Sequence[Domain]:
