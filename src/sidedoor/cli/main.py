@@ -64,16 +64,16 @@ def sidedoor(debug: bool) -> None:  # read by main(), before click parses
     """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; no traceback reaches a user without `--debug`."""
+def main(arguments: Sequence[str] | None = None, command: click.Command = sidedoor) -> int:
+    """Run `command` and return its exit code; no traceback reaches a user without `--debug`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name still gets the line
     try:
-        result = sidedoor.main(args=given, prog_name="sidedoor", standalone_mode=False)
+        result = command.main(args=given, prog_name="sidedoor", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # outside standalone mode click exits by itself for a broken pipe only
         _silence_stdout()
         return EXIT_BROKEN_PIPE
     except (KeyboardInterrupt, click.Abort):
