@@ -18,6 +18,7 @@ from sidedoor.errors import InputError
 
 HEAD = 65_536
 """Bytes of a file that tell its encoding."""
+_OPENING = 64  # bytes in which NULs at every other place show UTF-16
 _CHUNK = 1 << 20
 # UTF-32 first: its little-endian mark begins with the one of UTF-16.
 _MARKS = (
@@ -44,14 +45,14 @@ def detect_encoding(head: bytes) -> str:
 
 
 def _utf16_without_mark(head: bytes) -> str | None:
-    """ASCII written as UTF-16 has its NULs at odd offsets (little-endian) or at even ones, hardly any at the others."""
-    even, odd = head[0:4096:2], head[1:4096:2]
+    """Exports begin with ASCII (a header, a bracket), whose NULs are at odd offsets little-endian, else at even ones."""
+    even, odd = head[0:_OPENING:2], head[1:_OPENING:2]
     if not odd:
         return None
     even_share, odd_share = even.count(0) / len(even), odd.count(0) / len(odd)
-    if odd_share > 0.3 and even_share < 0.05:
+    if odd_share > 0.7 and even_share < 0.05 and odd[0] == 0:
         return "utf-16-le"
-    return "utf-16-be" if even_share > 0.3 and odd_share < 0.05 else None
+    return "utf-16-be" if even_share > 0.7 and odd_share < 0.05 and even[0] == 0 else None
 
 
 def _utf8_or_ansi(head: bytes) -> str:
