@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Unknown
-from sidedoor.mail.network import IPAddress, Partition
+from sidedoor.mail.network import Interval, IPAddress, Partition
 from sidedoor.policy.facts import ClientCertificate
 from sidedoor.policy.tables import (
     AcceptedTable,
@@ -55,19 +55,30 @@ class Examples:
     def addresses(self) -> tuple[IPAddress | None, ...]:
         """None for an address in no list, and one address for each set of lists that some address is in."""
         found: dict[Hashable, IPAddress] = {}
-        partitions: list[Partition[int] | Partition[str]] = [table.networks for table in self.tables]
-        partitions += [self._filter] if self._filter is not None else []
-        for number, lists in enumerate(partitions):
-            for interval in lists.intervals:
-                address = IPv4Address(interval.first) if interval.version == 4 else IPv6Address(interval.first)
-                found.setdefault((number, interval.labels), address)
+        for number, table in enumerate(self.tables):
+            for interval in table.networks.intervals:
+                alike = frozenset(_alike(table.connectors[index]) for index in interval.labels)
+                found.setdefault((number, alike, self._filter_labels(_first(interval))), _first(interval))
+        for lists in () if self._filter is None else self._filter.intervals:
+            found.setdefault(lists.labels, _first(lists))
         return (None, *dict.fromkeys(found.values()))
+
+    def _filter_labels(self, address: IPAddress) -> frozenset[str]:
+        return frozenset() if self._filter is None else self._filter.labels_of(address)
 
     @cached_property
     def certificates(self) -> tuple[tuple[ConnectorKind, ClientCertificate], ...]:
-        """One certificate for each certificate connector that is or may be enabled."""
-        rows = dict.fromkeys((c.row.kind, c.certificate) for t in self.tables for c in t.connectors if c.certificate)
-        return tuple((kind, ClientCertificate(name, (name,))) for kind, name in rows)
+        """One certificate for each way in which certificate connectors that are or may be enabled differ."""
+        found: dict[Hashable, tuple[ConnectorKind, str]] = {}
+        for number, table in enumerate(self.tables):
+            for row in table.connectors:
+                if row.certificate:
+                    fits = frozenset(_alike(table.connectors[i]) for i in table.by_certificate_name(row.certificate))
+                    domain = Domain(row.certificate.removeprefix("*."))
+                    covering = tuple(accepted.find(domain) for accepted in self.accepted)
+                    own = tuple(None if each is None else each.domain for each in covering)
+                    found.setdefault((number, row.row.kind, fits, own), (row.row.kind, row.certificate))
+        return tuple((kind, ClientCertificate(name, (name,))) for kind, name in dict.fromkeys(found.values()))
 
     @cached_property
     def senders(self) -> tuple[Domain | None, ...]:
@@ -112,3 +123,21 @@ class Examples:
             if connector.associated_accepted_domains
         )
         return own, levels, limits, domain == _INSIDE and not self.accepted
+
+
+def _first(interval: Interval[int] | Interval[str]) -> IPAddress:
+    return IPv4Address(interval.first) if interval.version == 4 else IPv6Address(interval.first)
+
+
+def _alike(connector: Settled) -> Hashable:
+    """Equal for connectors that differ in nothing but what identifies their clients.
+
+    Where address and certificate must both fit, the two have to be of the same connector, so it is like no other.
+    """
+    row = connector.row
+    both = connector.restrict_addresses and connector.restrict_certificate
+    own_name = connector.certificate if row.kind is ConnectorKind.ON_PREMISES else ""
+    return (
+        row.kind, frozenset(row.sender_domains), frozenset(row.associated_accepted_domains), own_name.startswith("*."),
+        connector.restrict_addresses, connector.restrict_certificate, connector.require_tls, row.name if both else "",
+    )  # fmt: skip
