@@ -374,21 +374,10 @@ def map_text(value: Any, change: Callable[[str], str]) -> Any:
     return value
 
 
+# Fixed by the model, not read from anywhere.
 KEPT_KEYS = frozenset(
-    [
-        "spf",
-        "dkim",
-        "dmarc",
-        "compauth",
-        "name",
-        "value",
-        "certainty",
-        "meaning",
-        "kind",
-        "enabled",
-        "matches_by",
-        "restricts",
-    ]  # fixed by the model
+    {"spf", "dkim", "dmarc", "compauth", "name", "value", "certainty", "meaning"}
+    | {"kind", "enabled", "matches_by", "restricts"}
 )
 
 

@@ -67,7 +67,7 @@ def _why(audit: Audit) -> tuple[str, ...]:
     unclear = len(blocking) - honest
     found = (
         (honest, f"{count(honest, 'legitimate sender')} would lose mail, or may."),
-        (unclear, f"{count(unclear, 'unclear sender')} would lose mail, or may: a person must decide what they are."),
+        (unclear, f"{count(unclear, 'unclear sender')} would lose mail, or may; a person must judge."),
         (
             audit.simulation.undetermined,
             f"For {count(audit.simulation.undetermined, 'message')} the exports do not tell enough to decide.",

@@ -20,7 +20,7 @@ from sidedoor.report.writer import HTML, REJECTED
 if TYPE_CHECKING:
     from rich.console import Console
 
-TOP_SENDERS = 7
+TOP_SENDERS = 6
 TOP_FACTS = 3
 TOP_FILES = 4
 MAX_WIDTH = 100
@@ -151,14 +151,8 @@ def _missing(page: _Page, audit: Audit) -> None:
     page.heading("What could not be told, and what would tell it")
     for item in missing[:TOP_FACTS]:
         about = f" ({words.count(item.messages, 'message')})" if item.messages else ""
-        page.line(
-            "- ",
-            (page.fit(item.fact, 30), "bold"),
-            about,
-            ": get it from ",
-            page.fit(item.how_to_get_it, 110),
-            indent=2,
-        )
+        told_by = page.fit(item.how_to_get_it, 110)
+        page.line((page.fit(item.fact, 30), "bold"), about, ": ", told_by, indent=2, bullet="- ")
     _more(page, len(missing) - TOP_FACTS, "fact")
 
 

@@ -15,8 +15,7 @@ from sidedoor.report.answer import Answer, answer
 from sidedoor.report.timeline import Bar, Chart, chart, gather
 
 MAX_CARDS = 300
-MAX_CONTENTS = 60  # cards listed in the table of contents of a group
-MAX_ITEMS = 8  # addresses, names, networks shown of each list
+MAX_ITEMS = 6  # addresses, names, networks shown of each list
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,7 @@ class Card:
     submission: str
     refusal: str
     refused: str
-    first: str
-    last: str
+    seen: str
     networks: Some
     helo: Some
     envelope: Some
@@ -105,11 +103,14 @@ class Page:
     settings: tuple[tuple[str, str], ...]
 
 
+# Anchor -> heading, explanation.
 _GROUPS = {
     "blockers": (
         "Senders that stand in the way",
-        "Legitimate or unclear, and closing Direct Send would refuse their mail, or may. Move the legitimate to another "
-        "way in, and find out what the unclear are, before you close the door.",
+        (
+            "Legitimate or unclear, and closing Direct Send would refuse their mail, or may. Before you close it, "
+            "move the legitimate to another way in and find out what the unclear are."
+        ),
     ),
     "spoofing": (
         "Spoofing",
@@ -119,7 +120,7 @@ _GROUPS = {
         "Other senders",
         "Closing Direct Send would refuse none of their mail.",
     ),
-}  # anchor -> heading, explanation
+}
 
 
 def page(audit: Audit) -> Page:
@@ -189,13 +190,12 @@ def _card(number: int, sender: Sender) -> Card:
         submission=words.SUBMISSION[sender.submission][0],
         refusal=words.refusal(sender),
         refused=words.refused_word(sender),
-        first=words.minute(sender.first_seen),
-        last=words.minute(sender.last_seen),
+        seen=words.span(sender.first_seen, sender.last_seen),
         networks=_some(sender.networks),
         helo=_some(sender.helo),
         envelope=_some(sender.mail_from or sender.envelope_domains),
         header=_some(sender.header_from),
-        results=tuple((name.upper(), _results(result)) for name, result in _known(sender)),
+        results=tuple((_MECHANISMS.get(name, name), _results(result)) for name, result in _known(sender)),
         evidence=tuple(_evidence(reason.text, reason.weight) for reason in _ordered(sender)),
         balance=_balance(sender),
         why=words.leading_reason(sender),
@@ -206,12 +206,13 @@ def _some(items: Sequence[str]) -> Some:
     return Some(tuple(items[:MAX_ITEMS]), max(len(items) - MAX_ITEMS, 0))
 
 
+_MECHANISMS = {"spf": "SPF", "dkim": "DKIM", "dmarc": "DMARC"}  # in the order shown
+
+
 def _known(sender: Sender) -> list[tuple[str, Mapping[str, int]]]:
-    order = {"spf": 0, "dkim": 1, "dmarc": 2}
-    return sorted(
-        ((name, result) for name, result in sender.authentication.items() if result),
-        key=lambda item: (order.get(item[0], 3), item[0]),
-    )
+    others = sorted(set(sender.authentication) - set(_MECHANISMS))
+    named = ((name, sender.authentication.get(name, {})) for name in (*_MECHANISMS, *others))
+    return [(name, result) for name, result in named if result]
 
 
 def _results(result: Mapping[str, int]) -> str:

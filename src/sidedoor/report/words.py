@@ -74,6 +74,14 @@ def minute(moment: datetime) -> str:
     return f"{day(at)}, {at.hour:02}:{at.minute:02} UTC"
 
 
+def span(first: datetime, last: datetime) -> str:
+    """`3 Nov 2026, 09:15 to 10:40 UTC`, or with both days where they differ."""
+    start, end = minute(first).removesuffix(" UTC"), minute(last)
+    if day(first) == day(last):
+        end = end.removeprefix(f"{day(last)}, ")
+    return minute(first) if start == minute(last).removesuffix(" UTC") else f"{start} to {end}"
+
+
 def confidence(value: float) -> str:
     """High, medium or low, with the figure."""
     word = "high" if value >= 0.85 else "medium" if value >= 0.6 else "low"
