@@ -48,7 +48,9 @@ def test_layout(tmp_path: Path, text: str, layout: Layout) -> None:
     assert layout_of(written(tmp_path, text)) == layout
 
 
-@pytest.mark.parametrize("text", ["", "word\n", "just a line of text", "a,b\0\n", "x" * 70_000 + ",b\n", '"a,b\n'])
+@pytest.mark.parametrize(
+    "text", ["", "word\n", "just a line of text", "one column,another\0\n", "x" * 70_000 + ",b\n", '"a,b\n']
+)
 def test_no_table(tmp_path: Path, text: str) -> None:
     assert layout_of(written(tmp_path, text)) is None
 
@@ -136,7 +138,8 @@ def test_what_is_printed_is_parsed_again(
 @settings(max_examples=150, deadline=None)
 @given(st.text(alphabet='a1,;"\n\r\0 é', max_size=120))
 def test_any_text_below_a_header_gives_numbered_rows(tmp_path_factory: pytest.TempPathFactory, body: str) -> None:
-    rows = rows_of(tmp_path_factory.mktemp("csv"), "a,b\n" + body)
+    header = "a" * 200 + ",b\n"  # long enough that stray NULs do not make it look like UTF-16
+    rows = rows_of(tmp_path_factory.mktemp("csv"), header + body)
     numbers = [row.row if isinstance(row, RejectedRow) else row[0] for row in rows]
     assert numbers == list(range(1, len(rows) + 1))
     assert all(isinstance(row, RejectedRow) or len(row[1]) == 2 for row in rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 from sidedoor.errors import InputError
 from sidedoor.evidence.interface import Format, Recognised
 from sidedoor.evidence.objects import envelope_of
+from sidedoor.evidence.text import encoding_note
 
 _NEXT_LINKS = ("@odata.nextLink", "odata.nextLink")
 _WARNINGS = "@adminapi.warnings"
@@ -51,5 +52,6 @@ def announces_more(path: Path) -> bool:
 
 
 def notes(source: Recognised, rows: int) -> str:
-    """What coverage says of one file by itself: the format's note and a row count that looks cut off."""
-    return "; ".join(part for part in (source.format.note, truncation_note(source.format, rows)) if part)
+    """What coverage says of one file by itself: its format's note, a row count at a limit, a guessed encoding."""
+    parts = (source.format.note, truncation_note(source.format, rows), encoding_note(source.path))
+    return "; ".join(part for part in parts if part)

@@ -14,7 +14,7 @@ from sidedoor.evidence.interface import CsvShape, ReadOptions
 from sidedoor.evidence.record import RejectedRow
 from sidedoor.evidence.sources import fold
 from sidedoor.evidence.tables import Layout, iter_rows
-from sidedoor.evidence.text import detect_encoding
+from sidedoor.evidence.text import encoding_of
 
 _SAMPLE = 100  # rows looked at; a later row that differs is left to the row reader by the engine
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,7})?Z?")
@@ -31,7 +31,11 @@ def csv_shape(path: Path, layout: Layout, wanted: dict[str, str], options: ReadO
     `wanted` maps Record fields to folded column names. Raises InputError where dates stay ambiguous.
     """
     folded = [fold(name) for name in layout.header]
-    if len(set(folded)) < len(folded) or not set(wanted.values()) <= set(folded) or not _is_utf8(path):
+    if (
+        len(set(folded)) < len(folded)
+        or not set(wanted.values()) <= set(folded)
+        or encoding_of(path) not in {"utf-8", "utf-8-sig"}
+    ):
         return None
     column = folded.index(wanted["received_at"])
     clock = Clock(path, options.date_format, partial(_dates, path, layout, column))
@@ -40,11 +44,6 @@ def csv_shape(path: Path, layout: Layout, wanted: dict[str, str], options: ReadO
         return None
     columns = {name: layout.header[folded.index(source)] for name, source in wanted.items()}
     return CsvShape(layout.delimiter, layout.header, layout.skip_lines, columns, timestamp)
-
-
-def _is_utf8(path: Path) -> bool:
-    with path.open("rb") as handle:
-        return detect_encoding(handle.read(65_536)).lower().replace("_", "-") in {"utf-8", "utf-8-sig", "ascii"}
 
 
 def _dates(path: Path, layout: Layout, column: int) -> Iterator[str]:

@@ -59,13 +59,10 @@ class Layout:
 def layout_of(path: Path) -> Layout | None:
     """The layout of a CSV file; None where its beginning is no table of two or more columns.
 
-    Raises InputError for more than 1,000 columns.
+    Raises InputError for more than 1,000 columns and for bytes that are no text.
     """
-    try:
-        with open_text(path) as handle:
-            return _find_header(path, handle)
-    except UnicodeDecodeError:
-        return None
+    with open_text(path) as handle:
+        return _find_header(path, handle)
 
 
 def _find_header(path: Path, handle: TextIO) -> Layout | None:
@@ -104,14 +101,9 @@ def _cells(text: str, separator: str) -> list[str] | None:
 def iter_rows(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]] | RejectedRow]:
     """Rows below the header with their 1-based number; blank lines are no rows, unusable rows are rejected."""
     with open_text(path) as handle:
-        try:
-            for _ in range(layout.skip_lines + 1):
-                handle.readline()
-            yield from _rows(_lines(handle), layout)
-        except UnicodeDecodeError as error:
-            raise InputError(
-                str(path), f"bytes that are no {error.encoding} text", "one encoding throughout"
-            ) from error
+        for _ in range(layout.skip_lines + 1):
+            handle.readline()
+        yield from _rows(_lines(handle), layout)
 
 
 def _lines(handle: TextIO) -> Iterator[str]:

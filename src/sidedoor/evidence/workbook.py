@@ -41,7 +41,7 @@ class WorkbookSource:
     def rows(self) -> Iterator[tuple[int, Cells] | RejectedRow]:
         names = unique([fold(name) for name in self.header])
         number = 0
-        for row in islice(_sheet_rows(self.path), 1, None):
+        for row in islice(_sheet_rows(self.path, len(self.header)), 1, None):
             if all(cell is None for cell in row):
                 continue
             number += 1
@@ -60,11 +60,14 @@ def open_archive(path: Path) -> WorkbookSource:
         raise InputError(str(path), "a ZIP archive", "the export itself; unpack it first")
     if unpacked > _MAX_UNPACKED:
         raise InputError(str(path), f"a workbook of {unpacked:,} bytes unpacked", f"at most {_MAX_UNPACKED:,}")
-    header = next(_sheet_rows(path), ())
-    return WorkbookSource(path, tuple(str(cell or "") for cell in header[:MAX_COLUMNS]))
+    header = [str(cell or "") for cell in next(_sheet_rows(path, MAX_COLUMNS), ())]
+    while header and not header[-1]:
+        header.pop()
+    return WorkbookSource(path, tuple(header))
 
 
-def _sheet_rows(path: Path) -> Iterator[tuple[object, ...]]:
+def _sheet_rows(path: Path, width: int) -> Iterator[tuple[object, ...]]:
+    """Rows of the first sheet, each padded or cut to `width` cells."""
     try:
         from openpyxl import load_workbook
     except ImportError as error:
@@ -76,7 +79,7 @@ def _sheet_rows(path: Path) -> Iterator[tuple[object, ...]]:
                 warnings.simplefilter("ignore")  # "no default style" and the like: nothing a person could act on
                 book = load_workbook(handle, read_only=True, data_only=True)
             # A row number in the XML may claim any gap; openpyxl would fill it row by row.
-            for number, row in enumerate(book.worksheets[0].iter_rows(max_col=MAX_COLUMNS, values_only=True)):
+            for number, row in enumerate(book.worksheets[0].iter_rows(max_col=width, values_only=True)):
                 if number == _MAX_ROWS:
                     raise InputError(str(path), f"a workbook of more than {_MAX_ROWS:,} rows", "at most Excel's limit")
                 yield row
