@@ -89,7 +89,7 @@ def test_attacks_make_no_element() -> None:
     assert_only_template_made(hostile_audit())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(audits())
 def test_no_text_makes_an_element_or_attribute(audit: Audit) -> None:
     assert_only_template_made(audit)
