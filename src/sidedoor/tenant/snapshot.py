@@ -88,6 +88,7 @@ class InboundConnector:
     source: str = ""  # ConnectorSource: AdminUI, HybridWizard, Default, Migrated
     changed_at: datetime | None = None
     warnings: tuple[str, ...] = ()  # what the export holds and Exchange could not have: an IPv6 entry, a /16
+    lost: tuple[str, ...] = ()  # lists whose content the export has destroyed: empty here, unknown in truth
 
     @property
     def identifies_by_address_or_certificate(self) -> bool:

@@ -6,7 +6,7 @@ lines of JSON, ScubaGear's provider export, and Export-Clixml. Each file is told
 
 from __future__ import annotations
 
-from sidedoor.evidence.objects.dates import parse_ps_date
-from sidedoor.evidence.objects.reader import envelope_of, iter_objects, peek_objects, sections_of
+from sidedoor.evidence.objects.reader import envelope_of, iter_objects, peek_objects, peek_parts, sections_of
+from sidedoor.tenant.moments import parse_ps_date
 
-__all__ = ["envelope_of", "iter_objects", "parse_ps_date", "peek_objects", "sections_of"]
+__all__ = ["envelope_of", "iter_objects", "parse_ps_date", "peek_objects", "peek_parts", "sections_of"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sidedoor.errors import InputError
 from sidedoor.evidence.objects.clixml import clixml_objects
-from sidedoor.evidence.objects.json_values import SCUBAGEAR, Side, parts
+from sidedoor.evidence.objects.json_values import Side, parts
 from sidedoor.evidence.text import detect_encoding, unreadable
 
 _HEAD = 4096
@@ -41,6 +41,30 @@ def peek_objects(path: Path, count: int = 5) -> Sequence[dict[str, object]] | No
         if not found:
             raise
     return found
+
+
+def peek_parts(path: Path, count: int = 5) -> tuple[Mapping[str, object], Sequence[dict[str, object]]]:
+    """What stands before the rows, and the first rows; a key that holds rows is there with None.
+
+    Empty for a file that is no object container. Raises InputError as `peek_objects`.
+    """
+    container = _container(path)
+    if container != "json":
+        return {}, (peek_objects(path, count) or ()) if container else ()
+    beside: dict[str, object] = {}
+    found: list[dict[str, object]] = []
+    try:
+        for part in parts(path, _PEEK_SMALL):
+            if isinstance(part, Side):
+                beside[part.key] = part.value
+            else:
+                found.append(part)
+            if len(found) >= count:
+                break
+    except InputError:
+        if not found:
+            raise
+    return beside, found
 
 
 def envelope_of(path: Path) -> Mapping[str, object]:
@@ -98,13 +122,9 @@ def _container(path: Path) -> str | None:
     except OSError as error:
         raise unreadable(path, error) from error
     if not head.strip(b"\0\r\n\t \xef\xbb\xbf\xff\xfe"):
-        raise InputError(str(path), "nothing but NUL bytes" if b"\0" in head else "an empty file", _EXPECTED)
+        nul = "nothing but NUL bytes, as Exchange Online answers to a forbidden command"
+        raise InputError(str(path), nul if b"\0" in head else "an empty file", _EXPECTED)
     start = head.decode(detect_encoding(head), errors="replace").lstrip("\ufeff \t\r\n")
     if start[:1] in {"{", "["}:
         return "json"
     return "clixml" if start.startswith("<") and "<Objs" in start else None
-
-
-def is_scubagear(path: Path) -> bool:
-    """Whether a JSON file is ScubaGear's provider export."""
-    return any(key in SCUBAGEAR for key in sections_of(path))

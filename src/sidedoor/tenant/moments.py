@@ -6,10 +6,11 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 
 # ConvertTo-Json of Windows PowerShell 5.1; JavaScriptSerializer may add the zone of the machine.
-_EPOCH = re.compile(r"\\?/Date\((?P<ms>-?\d{1,17})(?P<zone>[+-]\d{4})?\)\\?/")
+_EPOCH = re.compile(r"\\?/Date\((?P<ms>-?[0-9]{1,17})(?P<zone>[+-][0-9]{4})?\)\\?/")
 # .NET's round-trip form "O" has seven fractional digits; datetime holds six.
 _ISO = re.compile(
-    r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d\d:\d\d)?"
+    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[T ](?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2})"
+    r"(?:\.(?P<fraction>[0-9]{1,9}))?(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?"
 )
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 
