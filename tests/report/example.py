@@ -22,6 +22,7 @@ from sidedoor.audit.model import (
     Verdict,
 )
 from sidedoor.policy.decision import Submission
+from sidedoor.report.view import MX
 
 START = datetime(2026, 10, 25, 0, 4, tzinfo=UTC)
 END = datetime(2026, 11, 22, 23, 50, tzinfo=UTC)
@@ -276,9 +277,11 @@ def rich_audit() -> Audit:
                 {
                     "name": "Inbound from Hygiene",
                     "kind": "Partner",
-                    "enabled": True,
+                    "enabled": None,
                     "matches_by": ["198.51.100.77/32"],
-                    "restricts": None,
+                    "sender_domains": ["*"],
+                    "restricts": [],
+                    "warnings": [],
                 },
             ),
         ),
@@ -308,7 +311,8 @@ def rich_audit() -> Audit:
         switches=(
             {
                 "name": "subdomains",
-                "value": "honoured",
+                "value": "exact",
+                "default": "honoured",
                 "certainty": "assumed",
                 "meaning": "Whether MatchSubDomains makes a subdomain own for RejectDirectSend.",
             },
@@ -376,8 +380,8 @@ def map_text(value: Any, change: Callable[[str], str]) -> Any:
 
 # Fixed by the model, not read from anywhere.
 KEPT_KEYS = frozenset(
-    {"spf", "dkim", "dmarc", "compauth", "name", "value", "certainty", "meaning"}
-    | {"kind", "enabled", "matches_by", "restricts"}
+    {"spf", "dkim", "dmarc", "compauth", "name", "value", "certainty", "meaning", "default"}
+    | {"kind", "enabled", "matches_by", "restricts", "sender_domains", "warnings"}
 )
 
 
@@ -388,7 +392,7 @@ def map_key(key: Any, change: Callable[[str], str]) -> Any:
 
 def hostile_audit() -> Audit:
     """The rich audit with an attack in every text, all different where the originals were."""
-    seen: dict[str, str] = {}
+    seen: dict[str, str] = {MX: MX}  # our own word, which the page asks for
 
     def attack(text: str) -> str:
         return seen.setdefault(text, f"{HOSTILE[len(seen) % len(HOSTILE)]}{len(seen)}")

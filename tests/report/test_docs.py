@@ -11,7 +11,7 @@ import pytest
 
 from sidedoor.policy.decision import Submission
 from sidedoor.report import csv_report, json_report
-from sidedoor.report.view import MAX_CARDS
+from sidedoor.report.view import MAX_CARDS, MX
 
 DOCS = Path(__file__).parents[2] / "docs"
 CONTRACT = (DOCS / "contract.md").read_text(encoding="utf-8")
@@ -54,3 +54,9 @@ def test_the_columns_are_documented_in_order() -> None:
 
 def test_the_number_of_cards_is_the_documented_one() -> None:
     assert f"With more than {MAX_CARDS} senders, {MAX_CARDS} have a card" in REPORT
+
+
+def test_the_fact_the_page_asks_for_is_one_of_the_audit() -> None:
+    from sidedoor.audit.coverage import SOURCES
+
+    assert MX in SOURCES

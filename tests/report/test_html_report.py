@@ -196,7 +196,24 @@ def test_an_empty_audit_says_why_nothing_can_be_said() -> None:
     text = " ".join("".join(read(empty_audit()).text).split())
     assert "The exports hold no messages" in text
     assert "accepted domains are not known" in text
-    assert "No Direct Send was seen" in text
+    assert "No Direct Send was seen" not in text
+    assert "Every fact the rule asked for was known" not in text
+    assert text.count("Nothing can be said: no message was read.") == 3
+
+
+@pytest.mark.parametrize(("domains", "seen"), [(None, False), (("contoso.com",), True)])
+def test_silence_is_no_proof_without_the_accepted_domains(domains: tuple[str, ...] | None, seen: bool) -> None:
+    tenant = dataclasses.replace(rich_audit().tenant, accepted_domains=domains)
+    text = html_report.render(dataclasses.replace(rich_audit(), tenant=tenant, senders=(), timeline=()))
+    assert ("No Direct Send was seen" in text) is seen
+    assert ("No sender used Direct Send" in text) is seen
+    assert ("without the accepted domains" in text) is not seen
+
+
+def test_mail_sent_directly_is_not_none_where_the_mx_is_unknown() -> None:
+    assert "There may be more" in html_report.render(rich_audit())
+    known = dataclasses.replace(rich_audit().coverage, missing=())
+    assert "There may be more" not in html_report.render(dataclasses.replace(rich_audit(), coverage=known))
 
 
 def test_template_words_in_text_are_not_run() -> None:

@@ -15,6 +15,7 @@ from sidedoor.report.answer import Answer, answer
 from sidedoor.report.timeline import Bar, Chart, chart, gather
 
 MAX_CARDS = 300
+MX = "mx"  # the fact of coverage.missing without which mail sent directly cannot be recognised
 MAX_ITEMS = 6  # addresses, names, networks shown of each list
 
 
@@ -101,6 +102,8 @@ class Page:
     refused: tuple[Refused, ...]
     connectors: tuple[tuple[tuple[str, str], ...], ...]
     settings: tuple[tuple[str, str], ...]
+    silence: str  # why an empty list means nothing, "" where it does mean "none"
+    mx_unknown: bool
 
 
 # Anchor -> heading, explanation.
@@ -147,7 +150,18 @@ def page(audit: Audit) -> Page:
         refused=_refused(audit),
         connectors=tuple(_facts(connector) for connector in audit.tenant.inbound_connectors or ()),
         settings=_settings(audit),
+        silence=_silence(audit),
+        mx_unknown=any(item.fact == MX for item in audit.coverage.missing),
     )
+
+
+def _silence(audit: Audit) -> str:
+    """Silence is never read as "none": say why nothing could be found."""
+    if not audit.coverage.messages:
+        return "Nothing can be said: no message was read."
+    if audit.tenant.accepted_domains is None:
+        return "Nothing can be said: without the accepted domains no mail can be called your own."
+    return ""
 
 
 def window(audit: Audit) -> str:
@@ -264,7 +278,7 @@ def _facts(values: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
 def plain(value: object) -> str:
     """A setting's value in words."""
     if value is None:
-        return "none"
+        return "not known"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple | set | frozenset):
