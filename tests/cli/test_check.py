@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -225,6 +227,22 @@ def test_batch_from_a_file(run: Run, tmp_path: Path) -> None:
     assert [("error" in json.loads(line)) for line in out.splitlines()] == [False, True]
 
 
+def test_a_folder_without_settings_is_no_tenant(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("check", "--tenant", str(tmp_path), *ASK[3:], "--ip", "192.0.2.1")
+    assert (code, out) == (3, "")
+    assert "no settings of a tenant" in err
+
+
+def test_what_the_export_could_not_have_is_a_warning(run: Run, tmp_path: Path) -> None:
+    connectors = json.loads((TENANT / "InboundConnector.json").read_text(encoding="utf-8"))
+    connectors[0]["SenderIPAddresses"].append("2001:db8::/64")
+    (tmp_path / "connectors.json").write_text(json.dumps(connectors), encoding="utf-8")
+    code, out, err = run("check", "--tenant", str(tmp_path), *ASK[3:], "--ip", "192.0.2.1", "--json")
+    assert code == 0
+    assert "warning: " in err
+    assert json.loads(out)["submission"] == "undetermined"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
@@ -242,3 +260,16 @@ def test_wrong_questions(run: Run, arguments: list[str], code: int, told: str) -
     assert (found, out) == (code, "")
     assert told in err
     assert "Traceback" not in err
+
+
+def test_batch_from_standard_input_answers_line_by_line() -> None:
+    command = [sys.executable, "-m", "sidedoor.cli.main", "check", "--tenant", str(TENANT), "--batch", "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for identity in (1, 2):
+            process.stdin.write(json.dumps(GOOD | {"id": identity}).encode() + b"\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["id"] == identity
+        process.stdin.close()
+    assert process.returncode == 0

@@ -22,12 +22,11 @@ from sidedoor.cli.question import (
     load_line,
     parse_question,
 )
-from sidedoor.errors import UsageError
+from sidedoor.errors import InputError, UsageError
 from sidedoor.policy.decision import Certainty, Decision, Verdict
 from sidedoor.policy.reasons import explain
 from sidedoor.policy.rule import Rule, compile_rule
 from sidedoor.policy.switches import SWITCHES, SwitchError, Switches, with_switches
-from sidedoor.tenant.snapshot import TenantSnapshot
 
 EXIT_NO, EXIT_INPUT = 1, 3
 
@@ -113,7 +112,12 @@ def _rule(tenant: Path, switches: Switches, assumed: str | None) -> tuple[Rule, 
     """The tenant's rule, and what an assumption about RejectDirectSend makes of its decisions."""
     from sidedoor.evidence.tenant_files import read_tenant
 
-    snapshot: TenantSnapshot = read_tenant(tenant).snapshot
+    reading = read_tenant(tenant)
+    if not reading.files:
+        raise InputError(str(tenant), "no settings of a tenant", "what Get-AcceptedDomain and its like export")
+    for warning in reading.warnings:
+        click.echo(f"warning: {printable(warning)}", err=True)
+    snapshot = reading.snapshot
     if assumed is None:
         return compile_rule(snapshot, switches), lambda decision: decision
     return compile_rule(replace(snapshot, reject_direct_send=assumed == "on"), switches), _under_assumption
