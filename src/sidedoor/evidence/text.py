@@ -45,7 +45,7 @@ def detect_encoding(head: bytes) -> str:
 
 
 def _utf16_without_mark(head: bytes) -> str | None:
-    """Exports begin with ASCII (a header, a bracket): NULs at odd offsets are little-endian, at even ones big-endian."""
+    """Exports begin with ASCII (a header, a bracket): NULs at odd offsets show little-endian, at even ones big."""
     even, odd = head[0:_OPENING:2], head[1:_OPENING:2]
     if not odd:
         return None

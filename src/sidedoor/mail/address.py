@@ -13,10 +13,12 @@ from sidedoor.mail.domain import Domain, DomainError, parse_domain
 # RFC 5321 section 4.5.3.1.1 allows 64 octets; real bounce addresses (VERP, BATV, SRS) are longer and Exchange
 # Online delivers them, so the limit is that of the path (section 4.5.3.1.3) with room for SRS.
 _MAX_LOCAL = 256
-_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
+# RFC 6531 section 3.3: UTF8-non-ascii. Lone surrogates are no UTF-8.
+_NON_ASCII = r"\u0080-\ud7ff\ue000-\U0010ffff"
+_ATEXT = rf"[A-Za-z0-9!#$%&'*+/=?^_`{{|}}~{_NON_ASCII}-]+"
 _DOT_STRING = re.compile(rf"{_ATEXT}(\.{_ATEXT})*")
 # qtextSMTP: %d32-33 / %d35-91 / %d93-126, or a backslash pair; RFC 6531 adds UTF8-non-ascii.
-_QUOTED = re.compile(r'"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*"')
+_QUOTED = re.compile(rf'"(?:[ !#-\[\]-~{_NON_ASCII}]|\\[ -~])*"')
 
 
 class AddressError(ValueError):
@@ -35,8 +37,13 @@ class Address:
 
     @property
     def folded(self) -> str:
-        """The form Exchange compares: local parts without regard to case."""
-        return f"{self.local.lower()}@{self.domain.ascii}"
+        """The form Exchange compares: local parts without regard to case, and without quotes that are not needed.
+
+        RFC 5321 section 4.1.2: `"joe"` and `joe` are the same local part.
+        """
+        quoted = self.local.startswith('"') and _DOT_STRING.fullmatch(self.local[1:-1])
+        local = self.local[1:-1] if quoted else self.local
+        return f"{local.lower()}@{self.domain.ascii}"
 
 
 @dataclass(frozen=True, slots=True)

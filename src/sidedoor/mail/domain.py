@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 # RFC 1035 section 2.3.4: 63 octets a label, 255 a name (253 as text).
 _MAX_LABEL, _MAX_NAME = 63, 253
+_MAX_TEXT = 4 * _MAX_NAME  # U-labels may be longer than their A-labels while unmapped; more is not worth encoding
 # Letters, digits, hyphen; underscore too, because devices and DNS owners use it and Exchange takes it.
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.ASCII)
 
@@ -58,6 +59,8 @@ def parse_domain(text: str) -> Domain:
     Raises DomainError where the text is empty, has an empty or over-long label, or a forbidden character.
     """
     name = text.strip().removesuffix(".")
+    if len(name) > _MAX_TEXT:
+        raise DomainError(f"a domain name of {len(name)} characters; {_MAX_NAME} is the most")
     if not name:
         raise DomainError("an empty domain name")
     name = name.lower() if name.isascii() else _to_ascii(name)
@@ -70,10 +73,14 @@ def parse_domain(text: str) -> Domain:
 
 
 def _to_ascii(name: str) -> str:
-    """A-labels of an internationalised name (RFC 5891; UTS 46 mapping folds case and width, as MTAs do)."""
+    """A-labels of an internationalised name (RFC 5891; UTS 46 mapping folds case and width, as MTAs do).
+
+    Label by label, because idna would refuse the underscore in the ASCII ones: `_dmarc.bücher.example`.
+    """
     import idna
 
     try:
-        return idna.encode(name, uts46=True, transitional=False).decode("ascii").lower()
+        labels = idna.uts46_remap(name, std3_rules=False, transitional=False).removesuffix(".").split(".")
+        return ".".join(label if label.isascii() else idna.alabel(label).decode("ascii") for label in labels).lower()
     except (idna.IDNAError, UnicodeError) as error:
         raise DomainError(f"{name[:80]!r} is no internationalised domain name ({error})") from error

@@ -22,7 +22,10 @@ class NetworkError(ValueError):
 
 def parse_ip(text: str) -> IPAddress:
     """Parse one address; accepts `[203.0.113.10]`, `[IPv6:2001:db8::1]` and zone ids. Raises NetworkError."""
-    bare = text.strip().removeprefix("[").removesuffix("]").removeprefix("IPv6:").partition("%")[0]
+    bare = text.strip().removeprefix("[").removesuffix("]")
+    if bare[:5].lower() == "ipv6:":  # the tag of an address literal (RFC 5321 section 4.1.3)
+        bare = bare[5:]
+    bare = bare.partition("%")[0] if ":" in bare else bare
     try:
         address = ipaddress.ip_address(bare)
     except ValueError as error:
@@ -35,9 +38,13 @@ def parse_ip(text: str) -> IPAddress:
 def parse_network(text: str) -> IPNetwork:
     """Parse `203.0.113.0/24` or a single address; host bits are tolerated, as Exchange does. Raises NetworkError."""
     try:
-        return ipaddress.ip_network(text.strip(), strict=False)
+        network = ipaddress.ip_network(text.strip(), strict=False)
     except ValueError as error:
         raise NetworkError(f"{text[:60]!r} is no network") from error
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is None or network.prefixlen < 96:
+        return network
+    return ipaddress.ip_network((mapped, network.prefixlen - 96))
 
 
 def parse_networks(text: str) -> tuple[IPNetwork, ...]:

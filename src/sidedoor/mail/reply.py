@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_REPLY = re.compile(r"(?P<code>[2-5]\d\d)[ -](?:(?P<enhanced>[245]\.\d{1,3}\.\d{1,3})(?: |$))?(?P<text>.*)", re.DOTALL)
+# RFC 5321 section 4.2: the text may be missing. RFC 2034 section 4: the enhanced code comes first in it.
+_REPLY = re.compile(
+    r"(?P<code>[2-5][0-9][0-9])(?:[ -](?:(?P<enhanced>[245]\.[0-9]{1,3}\.[0-9]{1,3})(?: |$))?(?P<text>.*))?", re.DOTALL
+)
 
 
 class ReplyError(ValueError):
@@ -34,4 +37,4 @@ def parse_reply(line: str) -> Reply:
     match = _REPLY.fullmatch(line.strip())
     if match is None:
         raise ReplyError(f"{line[:80]!r} is no SMTP reply")
-    return Reply(int(match["code"]), match["enhanced"] or "", match["text"])
+    return Reply(int(match["code"]), match["enhanced"] or "", match["text"] or "")

@@ -205,7 +205,10 @@ _RULE_META = frozenset(
 
 
 def transport_rule(item: Mapping[str, object]) -> TransportRule:
-    """Convert one row of Get-TransportRule; `settings` has what is neither empty nor bookkeeping. Raises SettingError."""
+    """Convert one row of Get-TransportRule; `settings` has what is neither empty nor bookkeeping.
+
+    Raises SettingError without a Name or a numeric Priority.
+    """
     fields = Fields(item)
     name = fields.text("Name") or fields.text("Identity")
     priority = fields.text("Priority")
