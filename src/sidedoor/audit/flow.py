@@ -23,6 +23,7 @@ class Flow:
     distinct_senders, distinct_recipients: how many there were altogether (distinct_recipients may be approximate).
     self_addressed: messages whose sender is the recipient.
     days: calendar days (UTC) with at least one message. hours: 24 counts by hour of day (UTC).
+    own_header_from: the header From (or the listed sender, where no better is known) is in an accepted domain.
     spf, dkim, dmarc, compauth, compauth_reason, treatments: result word -> messages; unknown results are left out.
     """
 
@@ -52,3 +53,4 @@ class Flow:
     compauth: Mapping[str, int] = field(default_factory=dict)
     compauth_reason: Mapping[str, int] = field(default_factory=dict)
     treatments: Mapping[str, int] = field(default_factory=dict)
+    own_header_from: bool = False

@@ -1,0 +1,124 @@
+"""What the exports could not tell, which export would, and what became of each file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sidedoor.audit.engine.staging import Staged
+from sidedoor.audit.listed import ListedSender
+from sidedoor.audit.model import FileCoverage, MissingFact
+from sidedoor.mail.fact import Unknown
+from sidedoor.policy.decision import Decision
+from sidedoor.tenant.snapshot import TenantSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Why a fact is missing, in a sentence, and how to get it."""
+
+    why: str
+    how_to_get_it: str
+
+
+# The names are those of Decision.missing (policy/worlds.py).
+SOURCES: Mapping[str, _Source] = {
+    "envelope-sender": _Source(
+        "list-type traces show one sender address and nobody says whether it is the envelope sender or header From",
+        "Start-HistoricalSearch -ReportType MessageTraceDetail (return_path), Get-MessageTraceDetailV2 (ReturnPath) "
+        "or EmailEvents (SenderMailFromAddress); --trace-sender states it, if you know",
+    ),
+    "connector": _Source(
+        "a message trace has no connector column, and a connector here could have matched",
+        "EmailEvents (Connectors), Start-HistoricalSearch (connector_id) or Get-MessageTraceDetailV2 (ConnectorId)",
+    ),
+    "tls-certificate": _Source(
+        "no export shows the client's certificate, and a connector here matches by certificate",
+        "EmailEvents (Connectors), Start-HistoricalSearch (connector_id) or Get-MessageTraceDetailV2 (ConnectorId)",
+    ),
+    "authentication": _Source(
+        "a message trace lists mail of logged-in clients beside anonymous mail and does not tell them apart",
+        "EmailEvents (EmailDirection) or Start-HistoricalSearch (directionality)",
+    ),
+    "client-ip": _Source(
+        "no source shows the address that connected",
+        "Get-MessageTraceV2 (FromIP), EmailEvents (SenderIPv4, SenderIPv6) or Start-HistoricalSearch",
+    ),
+    "mx": _Source(
+        "without the published MX nobody can tell mail by the front door from mail sent directly beside the filter",
+        "run with DNS, or give --dns ZONEFILE with the MX records of the accepted domains",
+    ),
+    "accepted-domains": _Source(
+        "without the accepted domains no sender can be called the organisation's own",
+        "Get-AcceptedDomain | ConvertTo-Json, laid beside the other exports",
+    ),
+    "inbound-connectors": _Source(
+        "without the inbound connectors nobody knows which mail is exempt",
+        "Get-InboundConnector | ConvertTo-Json, laid beside the other exports",
+    ),
+    "reject-direct-send": _Source(
+        "the tenant export does not hold RejectDirectSend, so nobody knows whether the door is open now",
+        "Get-OrganizationConfig | Select-Object Name, RejectDirectSend | ConvertTo-Json",
+    ),
+    "recipient": _Source(
+        "trace details do not name the recipient",
+        "Get-MessageTraceV2, EmailEvents or Start-HistoricalSearch for the same days",
+    ),
+    "spf": _Source(
+        "the published SPF records could not be had, so no sender could be checked against them",
+        "run with DNS, or give --dns ZONEFILE with the SPF records of the accepted domains and their includes",
+    ),
+}
+_OTHER = _Source("no export at hand tells it", "see docs/formats.md for what each export holds")
+
+
+def missing_facts(
+    decisions: Iterable[tuple[Decision, int]], snapshot: TenantSnapshot, *, spf_unknown: bool
+) -> tuple[MissingFact, ...]:
+    """Facts that left decisions undetermined, with the messages that rest on them, the most first."""
+    counts: dict[str, int] = {}
+    for decision, messages in decisions:
+        for name in decision.missing:
+            counts[name] = counts.get(name, 0) + messages
+    for name, setting in (
+        ("accepted-domains", snapshot.accepted_domains),
+        ("inbound-connectors", snapshot.inbound_connectors),
+        ("reject-direct-send", snapshot.reject_direct_send),
+    ):
+        if isinstance(setting, Unknown):
+            counts.setdefault(name, 0)
+    if spf_unknown:
+        counts.setdefault("spf", 0)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(_missing(name, messages) for name, messages in ordered)
+
+
+def _missing(name: str, messages: int) -> MissingFact:
+    source = SOURCES.get(name, _OTHER)
+    return MissingFact(name, source.why, source.how_to_get_it, messages)
+
+
+def file_coverage(
+    files: Sequence[Staged],
+    notes: Mapping[Path, str],
+    settings: Iterable[Path],
+    skipped: Iterable[tuple[Path, str]],
+) -> tuple[FileCoverage, ...]:
+    """Every input file: read as history, read as settings, or skipped and why."""
+    histories = [
+        FileCoverage(str(file.path), file.format, file.rows, file.rejected, notes.get(file.path, "")) for file in files
+    ]
+    tenant = [FileCoverage(str(path), "tenant-settings", 0, 0) for path in settings]
+    others = [FileCoverage(str(path), "skipped", 0, 0, f"skipped: {why}") for path, why in skipped]
+    return (*histories, *tenant, *others)
+
+
+def listed_sender_warnings(kinds: Mapping[str, ListedSender]) -> tuple[str, ...]:
+    """Say what was taken from list-type traces' sender column, for each format that has one."""
+    texts = {
+        ListedSender.ENVELOPE: "the sender column of {} was read as the envelope sender",
+        ListedSender.HEADER: "the sender column of {} was read as the header From",
+        ListedSender.UNKNOWN: "whether the sender column of {} is the envelope sender or header From is not known",
+    }
+    return tuple(texts[kind].format(name) for name, kind in sorted(kinds.items()))

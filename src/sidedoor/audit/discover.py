@@ -1,0 +1,85 @@
+"""What lies in the inputs: exports of history, the tenant's settings, and files that are neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sidedoor.errors import InputError
+from sidedoor.evidence.interface import Recognised
+from sidedoor.evidence.registry import recognise
+from sidedoor.evidence.tenant_files import is_tenant_export
+
+# A folder with more files than this is no folder of exports; say so instead of reading for hours.
+_MOST_FILES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The input files by what they hold. `skipped` pairs a path with why it was left out."""
+
+    histories: tuple[Recognised, ...]
+    named: frozenset[Path]  # histories that the user named one by one
+    settings: tuple[Path, ...]
+    skipped: tuple[tuple[Path, str], ...]
+
+
+def discover(inputs: Sequence[Path]) -> Inputs:
+    """Look into every file of `inputs` (files, and folders with all below them).
+
+    Raises InputError for a path that does not exist, for a named file of no known format, and where nothing at all
+    is of a known format. In a folder such a file is skipped, and said to be.
+    """
+    histories: list[Recognised] = []
+    named: set[Path] = set()
+    settings: list[Path] = []
+    skipped: list[tuple[Path, str]] = []
+    for path, by_name in _files(inputs):
+        try:
+            if is_tenant_export(path):
+                settings.append(path)
+                continue
+            recognised = recognise(path)
+        except InputError as error:
+            if by_name:
+                raise
+            skipped.append((path, str(error)))
+            continue
+        if recognised is not None:
+            histories.append(recognised)
+            named.update({path} if by_name else ())
+        elif by_name:
+            raise InputError(str(path), "no known export format", _KNOWN)
+        else:
+            skipped.append((path, "no known export format"))
+    return Inputs(tuple(histories), frozenset(named), tuple(settings), tuple(skipped))
+
+
+_KNOWN = (
+    "a message trace, trace detail, historical search, connector report or EmailEvents export, or tenant settings "
+    "(docs/formats.md lists them)"
+)
+
+
+def _files(inputs: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """Each file once, in a stable order, with whether the user named it."""
+    seen: set[Path] = set()
+    for path in inputs:
+        if not path.exists():
+            raise InputError(str(path), "nothing there", "a file or folder of exports")
+        found = sorted(_below(path)) if path.is_dir() else [path]
+        for file in found:
+            resolved = file.resolve()
+            if resolved not in seen:
+                seen.add(resolved)
+                yield file, file == path
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Regular files below `folder`, hidden ones and our own output left out."""
+    for count, path in enumerate(folder.rglob("*")):
+        if count > _MOST_FILES:
+            raise InputError(str(folder), f"more than {_MOST_FILES:,} files", "a folder that holds exports")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path

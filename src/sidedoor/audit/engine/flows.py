@@ -1,0 +1,179 @@
+"""Flow reduction: millions of events become a few thousand decision keys, then the flows that need a sender.
+
+`decided` is `keyed` with the decision's number; `wanted` holds the events whose sender the report must name, each
+with the hash of its flow; `flow_ids` maps that hash to the flow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sidedoor.audit.classes import Classes
+from sidedoor.audit.engine.columns import UNSAID, define_keyed, domain_of
+from sidedoor.audit.engine.database import Database
+from sidedoor.audit.facts import DecisionKey, Representatives, decide_key, wants_sender
+from sidedoor.audit.flow import Flow
+from sidedoor.policy.decision import Decision
+from sidedoor.policy.rule import Rule
+
+# More flows than anybody reads: the lightest beyond these are counted together, one flow for each decision.
+MOST_FLOWS = 100_000
+_MOST_ADDRESSES = 50
+_KEY = {
+    "env": "INTEGER",
+    "assumed": "BOOLEAN",
+    "ip": "INTEGER",
+    "rcpt": "INTEGER",
+    "tls_state": "INTEGER",
+    "k_connector": "VARCHAR",
+    "k_direction": "VARCHAR",
+    "own": "BOOLEAN",
+}
+_FLOW_KEY = {
+    "decision": "decision",
+    "client_ip": "client_ip",
+    "env_domain": domain_of("envelope_sender"),
+    "listed_domain": domain_of("listed_sender"),
+    "from_domain": domain_of("header_from"),
+    "helo": "helo",
+    "tls": "tls",
+    "connector": "connector",
+    "direction": "direction",
+}
+_RESULTS = ("spf", "dkim", "dmarc", "compauth", "compauth_reason", "treatment")
+_SENDER = "coalesce(envelope_sender, listed_sender)"
+
+
+def decide_events(database: Database, rule: Rule, classes: Classes) -> list[tuple[Decision, int]]:
+    """Decide each distinct decision key once; join the decision back as the views `decided` and `rest_decided`.
+
+    Returns the decisions by number, each with its count of events.
+    """
+    views = {"keyed": "events", "rest_keyed": "rest_events", "slim_keyed": "rest_classes"}
+    for view, events in views.items():
+        define_keyed(database, view, events, classes.own)
+    names = ", ".join(_KEY)
+    rows = database.rows(
+        f"SELECT {names}, count(*) FROM (SELECT {names} FROM keyed UNION ALL SELECT {names} FROM slim_keyed) "
+        f"GROUP BY {names} ORDER BY {names}"
+    )
+    representatives = Representatives(classes.domains.representatives, classes.addresses.representatives())
+    decisions = [(decide_key(rule, _key(row), representatives), int(row[-1])) for row in rows]
+    columns = {**_KEY, "decision": "INTEGER", "submission": "VARCHAR", "would_reject": "BOOLEAN", "wanted": "BOOLEAN"}
+    database.load(
+        "decisions",
+        {**columns, "certainty": "VARCHAR"},
+        (
+            [
+                *row[: len(_KEY)],
+                number,
+                decision.submission.value,
+                decision.would_reject,
+                wants_sender(decision, own=_key(row).own),
+                decision.certainty.word,
+            ]
+            for number, (row, (decision, _)) in enumerate(zip(rows, decisions, strict=True))
+        ),
+    )
+    for view, keyed in (("decided", "keyed"), ("rest_decided", "rest_keyed")):
+        _join_decisions(database, view, keyed)
+    return decisions
+
+
+def _join_decisions(database: Database, view: str, keyed: str) -> None:
+    database.run(
+        f"CREATE TEMP VIEW {view} AS SELECT k.*, d.decision, d.submission, d.would_reject, d.wanted, d.certainty, "
+        f"CASE WHEN d.wanted THEN hash({', '.join(_FLOW_KEY.values())}) END AS flow_hash "
+        f"FROM {keyed} k JOIN decisions d ON {' AND '.join(f'k.{name} = d.{name}' for name in _KEY)}"
+    )
+
+
+def _key(row: tuple[Any, ...]) -> DecisionKey:
+    env, assumed, ip, rcpt, tls, connector, direction, own = row[:8]
+    said = [None if text == UNSAID else str(text) for text in (connector, direction)]
+    return DecisionKey(env, assumed, ip, rcpt, tls, said[0], said[1], own)
+
+
+def reduce_flows(database: Database, decisions: Sequence[Decision]) -> list[Flow]:
+    """The flows of all wanted events, heaviest first; beyond MOST_FLOWS the rest of each decision is one flow."""
+    key = [f"{expression} AS {name}" for name, expression in _FLOW_KEY.items()]
+    columns = ", ".join((*key, "flow_hash", "received_at", "recipient", "header_from", *_RESULTS))
+    database.run(
+        f"CREATE TEMP TABLE wanted AS SELECT {columns}, {_SENDER} AS sender, submission, would_reject, own "
+        "FROM decided WHERE wanted"
+    )
+    database.run(
+        "CREATE TEMP TABLE flow_ids AS SELECT flow_hash, decision, "
+        f"CASE WHEN place <= {MOST_FLOWS} THEN place ELSE {MOST_FLOWS} + 1 + decision END::INTEGER AS flow FROM ("
+        "SELECT flow_hash, decision, row_number() OVER (ORDER BY count(*) DESC, min(received_at), flow_hash) AS place "
+        "FROM wanted GROUP BY flow_hash, decision)"
+    )
+    senders = _addresses(database, "sender")
+    header_froms = _addresses(database, "header_from")
+    return [
+        _flow(row, decisions[row[1]], senders.get(row[0], ()), header_froms.get(row[0], ()))
+        for row in _profiles(database)
+    ]
+
+
+def _profiles(database: Database) -> Iterator[tuple[Any, ...]]:
+    """One row a flow: id, its key (NULL where a collapsed flow has several values), counts, time profile, results."""
+    # A collapsed flow holds many addresses: what is not the same in all of them is unknown.
+    key = ", ".join(
+        f"CASE WHEN flow <= {MOST_FLOWS} OR (count(DISTINCT {name}) = 1 AND count({name}) = count(*)) "
+        f"THEN any_value({name}) END AS {name}"
+        for name in list(_FLOW_KEY)[1:]
+    )
+    results = ", ".join(f"histogram({name}) FILTER ({name} <> '')" for name in _RESULTS)
+    query = (
+        f"SELECT flow, w.decision, {key}, count(*), count(DISTINCT sender), approx_count_distinct(recipient), "
+        "count(*) FILTER (sender = recipient), min(received_at), max(received_at), "
+        "list_sort(list(DISTINCT received_at::DATE)), histogram(hour(received_at)), "
+        f"bool_or(own), {results} FROM wanted w JOIN flow_ids USING (flow_hash, decision) GROUP BY flow, w.decision ORDER BY flow"
+    )
+    for batch in database.batches(query):
+        yield from batch
+
+
+def _addresses(database: Database, column: str) -> dict[int, tuple[tuple[str, int], ...]]:
+    """Flow -> its commonest addresses with their counts."""
+    query = (
+        f"SELECT flow, list({column} ORDER BY n DESC, {column}), list(n ORDER BY n DESC, {column}) FROM ("
+        f"SELECT flow, {column}, count(*) AS n FROM wanted JOIN flow_ids USING (flow_hash, decision) "
+        f"WHERE {column} IS NOT NULL GROUP BY flow, {column} "
+        f"QUALIFY row_number() OVER (PARTITION BY flow ORDER BY n DESC, {column}) <= {_MOST_ADDRESSES}) GROUP BY flow"
+    )
+    return {
+        flow: tuple(zip(texts, counts, strict=True))
+        for batch in database.batches(query)
+        for flow, texts, counts in batch
+    }
+
+
+def _flow(
+    row: tuple[Any, ...],
+    decision: Decision,
+    senders: tuple[tuple[str, int], ...],
+    header_froms: tuple[tuple[str, int], ...],
+) -> Flow:
+    (flow, _, client_ip, env, listed, header, helo, tls, connector, direction, *rest) = row
+    messages, distinct_senders, recipients, self_addressed, first, last, days, hours, own, *results = rest
+    spf, dkim, dmarc, compauth, reason, treatments = (result or {} for result in results)
+    null_sender = env is None and any(text == "<>" for text, _ in senders)
+    return Flow(
+        flow, client_ip, "<>" if null_sender else env, listed, header, helo, tls, connector, direction, decision,
+        messages, distinct_senders, recipients, self_addressed, first, last, tuple(days),
+        tuple((hours or {}).get(hour, 0) for hour in range(24)),
+        senders, header_froms, spf, dkim, dmarc, compauth, reason, treatments, own,
+    )  # fmt: skip
+
+
+def authenticated_use(database: Database) -> dict[str, int]:
+    """Sender addresses of wanted events -> how often the same address submits with a login, or mailbox to mailbox."""
+    return dict(
+        database.rows(
+            f"SELECT {_SENDER}, count(*) FROM decided WHERE submission = 'authenticated' "
+            f"AND {_SENDER} IN (SELECT DISTINCT sender FROM wanted) GROUP BY 1"
+        )
+    )

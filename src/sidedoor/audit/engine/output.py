@@ -1,0 +1,91 @@
+"""messages.parquet, and what is counted after senders are known: days and the window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from pathlib import Path
+
+from sidedoor.audit.engine.database import Database, literal
+from sidedoor.audit.model import Sender
+from sidedoor.errors import SidedoorError
+
+# The contract's columns first, in its order; the others are additive.
+_MESSAGE_COLUMNS = (
+    "CASE WHEN contains(key, '|') THEN NULL ELSE key END AS network_message_id",
+    "received_at",
+    "envelope_sender",
+    "header_from",
+    "recipient",
+    "client_ip",
+    "connector",
+    "submission",
+    "sender_id",
+    "assessment",
+    "would_reject",
+    "certainty",
+    "listed_sender",
+    "helo",
+    "tls",
+    "direction",
+    "spf",
+    "dkim",
+    "dmarc",
+    "compauth",
+    "compauth_reason",
+    "treatment",
+)
+
+
+def load_senders(database: Database, senders: Iterable[Sender]) -> None:
+    """Create `flow_senders`: flow -> sender id and assessment."""
+    database.load(
+        "flow_senders",
+        {"flow": "INTEGER", "sender_id": "VARCHAR", "assessment": "VARCHAR"},
+        ((flow, sender.id, sender.assessment.value) for sender in senders for flow in sender.flow_ids),
+    )
+    database.run(
+        "CREATE TEMP VIEW flow_hashes AS SELECT flow_hash, decision, sender_id, assessment "
+        "FROM flow_ids LEFT JOIN flow_senders USING (flow)"
+    )
+
+
+def write_messages(database: Database, path: Path) -> int:
+    """Write one row per message and recipient; returns how many. The file appears whole or not at all."""
+    columns = ", ".join(_MESSAGE_COLUMNS)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        database.run(
+            f"COPY (SELECT {columns} FROM decided LEFT JOIN flow_hashes USING (flow_hash, decision) UNION ALL "
+            f"SELECT {columns} FROM (SELECT *, NULL::VARCHAR AS sender_id, NULL::VARCHAR AS assessment "
+            f"FROM rest_decided)) TO {literal(partial)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 20000)"
+        )
+        partial.replace(path)
+    except OSError as error:
+        raise SidedoorError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return int(database.scalar(f"SELECT count(*) FROM read_parquet({literal(path)})"))
+
+
+def daily_counts(database: Database) -> dict[str, dict[date, int]]:
+    """Sender id -> day -> messages."""
+    counts: dict[str, dict[date, int]] = {}
+    rows = database.rows(
+        "SELECT sender_id, received_at::DATE, count(*) FROM wanted JOIN flow_hashes USING (flow_hash, decision) "
+        "WHERE received_at IS NOT NULL AND sender_id IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    )
+    for sender, day, messages in rows:
+        counts.setdefault(sender, {})[day] = messages
+    return counts
+
+
+def window(database: Database, messages: Path | None = None) -> tuple[datetime, datetime] | None:
+    """First and last time of any message; None where no message has one.
+
+    `messages`: messages.parquet once it is written. Before that the bulk of large files, which needs no sender, is
+    left out: reading it for two times would cost more than they tell.
+    """
+    source = "events" if messages is None else f"read_parquet({literal(messages)})"
+    first, last = database.rows(f"SELECT min(received_at), max(received_at) FROM {source}")[0]
+    return None if first is None else (first, last)

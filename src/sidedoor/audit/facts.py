@@ -1,0 +1,97 @@
+"""From a decision key back to the facts that the rule is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sidedoor.mail.address import NULL_REVERSE_PATH, Address, EnvelopeSender
+from sidedoor.mail.domain import Domain
+from sidedoor.mail.fact import Fact, Unknown
+from sidedoor.mail.network import IPAddress
+from sidedoor.policy.decision import Certainty, Decision, Submission
+from sidedoor.policy.facts import Connection, Direction, Envelope, MessageFacts, Tls
+from sidedoor.policy.rule import Rule
+
+UNKNOWN, ABSENT = -1, -2
+
+_NO_SENDER = Unknown("the exports show no envelope sender for it")
+_NO_ADDRESS = Unknown("the exports show no client address for it")
+_NO_RECIPIENT = Unknown("the exports show no recipient for it")
+_NO_TLS = Unknown("the exports do not say whether TLS was used")
+_NO_CERTIFICATE = Unknown("no export shows the client's certificate")
+_NO_LOGIN = Unknown("no export says whether the client had logged in")
+_NO_CONNECTOR = Unknown("the exports have no connector column for it")
+_NO_DIRECTION = Unknown("the exports have no direction column for it")
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionKey:
+    """Everything the rule may look at, as classes (see `audit.engine.columns`)."""
+
+    env: int
+    assumed: bool
+    ip: int
+    rcpt: int
+    tls: int
+    connector: str | None
+    direction: str | None
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Representatives:
+    """Class -> a domain, or an address, of that class."""
+
+    domains: Mapping[int, Domain]
+    addresses: Mapping[int, IPAddress]
+
+
+def decide_key(rule: Rule, key: DecisionKey, of: Representatives) -> Decision:
+    """The rule's decision for every event with this key."""
+    recipient: Fact[Address] = _NO_RECIPIENT if key.rcpt == UNKNOWN else Address("recipient", of.domains[key.rcpt])
+    decision = rule.decide(
+        Connection(client_ip=_client_ip(key.ip, of), tls=_tls(key.tls), authenticated_as=_NO_LOGIN),
+        Envelope(_envelope_sender(key.env, of.domains), recipient),
+        MessageFacts(
+            connector=_NO_CONNECTOR if key.connector is None else (key.connector or None),
+            direction=_NO_DIRECTION if key.direction is None else Direction(key.direction),
+            accepted=True,
+        ),
+    )
+    return replace(decision, certainty=Certainty.ASSUMED) if key.assumed else decision
+
+
+def _envelope_sender(env: int, representatives: Mapping[int, Domain]) -> Fact[EnvelopeSender]:
+    if env == UNKNOWN:
+        return _NO_SENDER
+    return NULL_REVERSE_PATH if env == ABSENT else Address("sender", representatives[env])
+
+
+def _client_ip(ip: int, of: Representatives) -> Fact[IPAddress | None]:
+    if ip == UNKNOWN:
+        return _NO_ADDRESS
+    return None if ip == ABSENT else of.addresses[ip]
+
+
+def _tls(state: int) -> Fact[Tls | None]:
+    if state == UNKNOWN:
+        return _NO_TLS
+    return None if state == 0 else Tls("", _NO_CERTIFICATE)
+
+
+def wants_sender(decision: Decision, *, own: bool) -> bool:
+    """Whether messages decided so belong to a sender of the report (design section 4).
+
+    Every sender of direct-send and sent-directly, of internet mail in the organisation's name, and of mail that may
+    turn out to be Direct Send.
+    """
+    match decision.submission:
+        case Submission.DIRECT_SEND | Submission.SENT_DIRECTLY:
+            return True
+        case Submission.INTERNET:
+            return own
+        case Submission.UNDETERMINED:
+            return own or decision.would_reject is not False
+        case _:
+            return False

@@ -1,0 +1,190 @@
+"""`sidedoor audit`: read exports, answer what Reject Direct Send would break, write the report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sidedoor.errors import SidedoorError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sidedoor.audit.listed import ListedSender
+    from sidedoor.audit.model import Audit
+    from sidedoor.audit.run import AuditOptions, Progress
+    from sidedoor.mail.domain import Domain
+    from sidedoor.mailauth.resolver import Resolver
+    from sidedoor.policy.switches import Switches
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(name="audit")
+@click.argument("inputs", nargs=-1, required=True, type=_PATH)
+@click.option("-o", "--output", type=_PATH, default=Path("sidedoor-report"), show_default=True, help="Folder to write.")
+@click.option("--tenant", multiple=True, type=_PATH, help="Tenant export (file or folder), if not among the inputs.")
+@click.option("--accepted-domain", multiple=True, help="An own domain, where there is no Get-AcceptedDomain export.")
+@click.option("--dns", "zones", multiple=True, type=_PATH, help="Master file (or folder of them) instead of live DNS.")
+@click.option("--offline", is_flag=True, help="Ask no DNS at all; what it would tell stays unknown.")
+@click.option("--date-format", help="How culture-shaped dates are written: en-US, en-GB, mdy, dmy, or a pattern.")
+@click.option(
+    "--trace-sender",
+    type=click.Choice(["auto", "envelope", "header", "unknown"]),
+    default="auto",
+    show_default=True,
+    help="What list-type traces show as sender: envelope sender or header From; auto lets the data show it.",
+)
+@click.option(
+    "--switch", "switches", multiple=True, metavar="NAME=VALUE", help="Answer an open question (docs/rule.md)."
+)
+@click.option("--require-ready", is_flag=True, help="Exit with 1 unless the tenant is ready for RejectDirectSend.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no summary and no progress.")
+def audit_command(
+    inputs: tuple[Path, ...],
+    output: Path,
+    tenant: tuple[Path, ...],
+    accepted_domain: tuple[str, ...],
+    zones: tuple[Path, ...],
+    offline: bool,
+    date_format: str | None,
+    trace_sender: str,
+    switches: tuple[str, ...],
+    require_ready: bool,
+    quiet: bool,
+) -> int:
+    """Audit exports of a tenant's mail history.
+
+    INPUTS are files and folders of any supported export; the tenant's settings may lie among them. Writes report.html,
+    report.json, senders.csv, messages.parquet and rejected_rows.csv into the output folder.
+    """
+    from rich.console import Console
+
+    from sidedoor.audit.run import AuditOptions
+    from sidedoor.evidence.interface import ReadOptions
+
+    options = AuditOptions(
+        resolver=_resolver(zones, offline=offline),
+        now=datetime.now(UTC),
+        tenant=tenant,
+        accepted_domains=_domains(accepted_domain),
+        read=ReadOptions(date_format=date_format),
+        listed_sender=_listed(trace_sender),
+        switches=_switches(switches),
+    )
+    console = Console(highlight=False)
+    result = _run(inputs, output, options, quiet=quiet)
+    if not quiet:
+        from sidedoor.report.terminal import summary
+
+        summary(result, output, console)
+    return 1 if require_ready and result.readiness.state != "ready" else 0
+
+
+def _run(inputs: Sequence[Path], output: Path, options: AuditOptions, *, quiet: bool) -> Audit:
+    """The audit with its files; the output folder is made first, so that an unwritable one is found at once."""
+    from sidedoor.audit.run import audit
+    from sidedoor.report.csv_report import RejectedRowsWriter
+    from sidedoor.report.writer import REJECTED, write_all
+
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SidedoorError(f"{output}: cannot be made ({error.strerror})") from error
+    with _progress(quiet=quiet) as progress, RejectedRowsWriter(output / REJECTED) as rejected:
+        result = audit(inputs, output, options, rejected.write, progress)
+        progress.step("writing the report")
+    write_all(result, output)
+    return result
+
+
+def _resolver(zones: tuple[Path, ...], *, offline: bool) -> Resolver:
+    """Where DNS answers come from."""
+    if zones and offline:
+        raise UsageError("--dns and --offline do not go together: a master file is asked instead of the network")
+    if zones:
+        from sidedoor.mailauth.zonefile import read_zones
+
+        return read_zones(zones)
+    if offline:
+        from sidedoor.mailauth.resolver import Offline
+
+        return Offline()
+    from sidedoor.mailauth.livedns import LiveDns
+
+    return LiveDns()
+
+
+def _domains(texts: tuple[str, ...]) -> tuple[Domain, ...]:
+    from sidedoor.mail.domain import DomainError, parse_domain
+
+    try:
+        return tuple(parse_domain(text) for text in texts)
+    except DomainError as error:
+        raise UsageError(f"--accepted-domain: {error}") from error
+
+
+def _switches(given: tuple[str, ...]) -> Switches:
+    from sidedoor.policy.switches import SwitchError, with_switches
+
+    try:
+        return with_switches({name: value for name, _, value in (text.partition("=") for text in given)})
+    except SwitchError as error:
+        raise UsageError(f"--switch: {error}") from error
+
+
+def _listed(text: str) -> ListedSender | None:
+    from sidedoor.audit.listed import ListedSender
+
+    return None if text == "auto" else ListedSender(text)
+
+
+class _Bar:
+    """Progress on the terminal: the step under way and the rows read so far."""
+
+    def __init__(self, console: Console) -> None:
+        self._status = console.status("starting")
+        self._text, self._rows = "", 0
+
+    def __enter__(self) -> _Bar:
+        self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._status.stop()
+
+    def step(self, text: str) -> None:
+        """Name the step under way."""
+        self._text = text
+        self._show()
+
+    def rows(self, count: int) -> None:
+        """Count rows read."""
+        self._rows += count
+        self._show()
+
+    def _show(self) -> None:
+        from rich.text import Text
+
+        read = f"  {self._rows:,} rows read" if self._rows else ""
+        self._status.update(Text(f"{self._text}{read}"))
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Progress]:
+    """A bar on a terminal, silence elsewhere."""
+    from sidedoor.audit.run import Silent
+
+    if quiet or not sys.stderr.isatty():
+        yield Silent()
+        return
+    from rich.console import Console
+
+    with _Bar(Console(stderr=True, highlight=False)) as bar:
+        yield bar
