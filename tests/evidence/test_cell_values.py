@@ -92,7 +92,7 @@ def test_any_cell_is_a_value_or_a_row_error(text: str) -> None:
     ("listed", "pair"),
     [
         (None, (None, None)),
-        ("", ("<>", None)),
+        ("", (None, None)),
         ("<>", ("<>", None)),
         ("A@b.example", (None, "a@b.example")),
     ],

@@ -149,9 +149,12 @@ def word(text: str | None) -> str | None:
 def sender_pair(listed: str | None) -> tuple[str | None, str | None]:
     """(envelope_sender, listed_sender) of a column of unspecified kind.
 
-    Empty or `<>` can only be an envelope sender, the null one: a header From has an address (RFC 5322 section 3.6.2).
+    `<>` can only be an envelope sender, the null one: a header From has an address (RFC 5322 section 3.6.2). An empty
+    cell may be either, a null sender or a message without header From, and tells nothing.
     """
     if listed is None:
         return None, None
     address = mail_address(listed)
-    return (NULL_SENDER, None) if address in {"", NULL_SENDER} else (None, address)
+    if address == NULL_SENDER:
+        return NULL_SENDER, None
+    return None, address or None
