@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -23,6 +23,9 @@ _DETERMINATE = (Submission.DIRECT_SEND, Submission.SENT_DIRECTLY, Submission.INT
 WAVE = 8
 _TWO_DAYS = timedelta(days=2)
 _LEAVES = re.compile(r"[+?~-]?(?:include:|redirect=)(?P<target>.+?)\.?", re.IGNORECASE)
+# What varies in generated addresses: numbers, and hexadecimal or base-32 words with a digit in them.
+_MADE = re.compile(r"[=+]|[0-9][^0-9]*[0-9][^0-9]*[0-9]")
+_VARIES = re.compile(r"[a-z0-9]*[0-9][a-z0-9]*|(?<![a-z])[a-f]{6,}(?![a-z])")
 _NOT_A_RESULT = frozenset({"temperror", "permerror", ""})
 
 
@@ -41,8 +44,10 @@ class Seen:
     flow: Flow
     submission: Submission  # the flow's own, or that of the sender it joins
     address: IPAddress | None
+    client: str  # the address as text, "" for none
     spf: SpfEvidence | None
     service: Service | None
+    claims: tuple[tuple[str, int], ...]  # (address, messages) it sends as
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,17 @@ class Atom:
     hosts: frozenset[str]  # specific HELO names
     nameless: frozenset[str]  # HELO names that identify nobody
     senders: frozenset[str]  # claimed addresses
+    shapes: frozenset[str]  # what generated ones have in common; empty where people or devices have them
     domains: frozenset[str]
     days: frozenset[date]
+    self_share: float  # of messages whose sender is the recipient
     trait: Trait
 
 
 def see(flows: Sequence[Flow], spf: SpfLookup) -> list[Seen]:
     """Look up SPF once per domain and address, and let undetermined flows join a determinate sender."""
     addresses = {text: _address(text) for text in {flow.client_ip for flow in flows}}
+    clients = {text: str(address or "") for text, address in addresses.items()}
     determined = _determined(flows)
     lookups: dict[tuple[str, str], tuple[SpfEvidence | None, Service | None]] = {}
     seen = []
@@ -89,7 +97,7 @@ def see(flows: Sequence[Flow], spf: SpfLookup) -> list[Seen]:
         evidence: SpfEvidence | None = None
         service = None
         if address is not None and domain:
-            key = (domain, str(address))
+            key = (domain, clients[flow.client_ip])
             if key not in lookups:
                 answer = spf(*key)
                 lookups[key] = (answer, _service(domain, answer))
@@ -97,7 +105,7 @@ def see(flows: Sequence[Flow], spf: SpfLookup) -> list[Seen]:
         submission = flow.decision.submission
         if submission is Submission.UNDETERMINED:
             submission = _joined(flow, determined)
-        seen.append(Seen(flow, submission, address, evidence, service))
+        seen.append(Seen(flow, submission, address, clients[flow.client_ip], evidence, service, claimed(flow)))
     return seen
 
 
@@ -115,10 +123,10 @@ def sending_domain(flow: Flow) -> str:
     return "" if domain in {None, "<>"} else str(domain)
 
 
-def claimed(flow: Flow) -> Iterator[tuple[str, int]]:
+def claimed(flow: Flow) -> tuple[tuple[str, int], ...]:
     """(address, messages) the flow sends as: envelope senders, or header From where they say nothing."""
     named = [(text.lower(), count) for text, count in flow.envelope_senders if text != "<>"]
-    return iter(named or [(text.lower(), count) for text, count in flow.header_froms])
+    return tuple(named or [(text.lower(), count) for text, count in flow.header_froms])
 
 
 def _determined(flows: Iterable[Flow]) -> Mapping[tuple[str, str], Submission]:
@@ -182,8 +190,10 @@ def _named_parts(named: Sequence[Seen]) -> list[list[Seen]]:
     sets = DisjointSets(traits)
     firsts: dict[tuple[str, str], list[int]] = {}
     for index, item in enumerate(named):
-        keys = [("helo", specific_host(item.flow.helo))]
-        keys.extend(("claim", text) for text, _ in claimed(item.flow))
+        # Names that identify nobody are one device's behind one address, and nobody's where the address is unknown.
+        host = specific_host(item.flow.helo)
+        keys = [("helo", host)] if host or item.address is not None else []
+        keys.extend(("claim", text) for text, _ in item.claims)
         for key in keys:
             _join_known(sets, firsts.setdefault(key, []), index)
     return [[named[index] for index in members] for members in sets.sets()]
@@ -221,12 +231,12 @@ def _attach(parts: list[list[Seen]], silent: Sequence[Seen]) -> list[Seen]:
     holders: dict[str, int] = {}
     for number, part in enumerate(parts):
         for item in part:
-            for text, _ in claimed(item.flow):
+            for text, _ in item.claims:
                 holders.setdefault(text, number)
     loose = []
     for item in silent:
         shared: Counter[int] = Counter()
-        for text, count in claimed(item.flow):
+        for text, count in item.claims:
             if text in holders:
                 shared[holders[text]] += count
         if shared:
@@ -239,17 +249,27 @@ def _attach(parts: list[list[Seen]], silent: Sequence[Seen]) -> list[Seen]:
 def _atom(part: Sequence[Seen]) -> Atom:
     flows = [item.flow for item in part]
     helos = {flow.helo for flow in flows if flow.helo}
+    senders = frozenset([text for item in part for text, _ in item.claims])
+    shapes = frozenset(map(address_shape, senders)) - {""} if generated(senders) else frozenset()
     return Atom(
         part[0].submission,
         part[0].address,
         tuple(part),
         frozenset(filter(None, map(specific_host, helos))),
         frozenset(fold_host(name) for name in helos if host_kind(name) is HostKind.NAMELESS),
-        frozenset(text for flow in flows for text, _ in claimed(flow)),
+        senders,
+        shapes,
         frozenset(filter(None, map(sending_domain, flows))),
         frozenset(day for flow in flows for day in flow.days),
-        Trait(_spf_outcome(part), _dkim_outcome(flows), _in_wave(flows)),
+        sum(flow.self_addressed for flow in flows) / (sum(flow.messages for flow in flows) or 1),
+        _trait(part, flows, made=bool(shapes)),
     )
+
+
+def _trait(part: Sequence[Seen], flows: Sequence[Flow], *, made: bool) -> Trait:
+    """Mail that authenticates is in no wave: a service may well write to many at once."""
+    spf, dkim = _spf_outcome(part), _dkim_outcome(flows)
+    return Trait(spf, dkim, wave=not (spf or dkim) and _in_wave(flows, made=made))
 
 
 def _spf_outcome(part: Sequence[Seen]) -> bool | None:
@@ -277,11 +297,29 @@ def _dkim_outcome(flows: Iterable[Flow]) -> bool | None:
     return votes[True] >= votes[False] if votes else None
 
 
-def _in_wave(flows: Sequence[Flow]) -> bool:
-    """Many self-addressed messages, or many borrowed names, within two days."""
-    if max(flow.last_seen for flow in flows) - min(flow.first_seen for flow in flows) > _TWO_DAYS:
+def _in_wave(flows: Sequence[Flow], *, made: bool) -> bool:
+    """Many self-addressed messages, borrowed names or recipients within two days."""
+    if max(flow.last_seen for flow in flows) - min(flow.first_seen for flow in flows) > _TWO_DAYS or made:
         return False
     lures = sum(flow.self_addressed for flow in flows)
     messages = sum(flow.messages for flow in flows)
     names = max(flow.distinct_senders for flow in flows)
-    return (lures >= WAVE and lures * 10 >= messages * 8) or (names >= WAVE and names * 2 >= messages)
+    recipients = sum(flow.distinct_recipients for flow in flows)
+    lured = lures >= WAVE and lures * 10 >= messages * 8
+    return lured or any(count >= WAVE and count * 2 >= messages for count in (names, recipients))
+
+
+def generated(addresses: Collection[str]) -> bool:
+    """Whether most addresses are made by a machine for one message each (VERP, BATV, SRS)."""
+    made = sum([_token(text.rpartition("@")[0]) for text in addresses])
+    return made * 2 > len(addresses)
+
+
+def _token(local: str) -> bool:
+    return _MADE.search(local) is not None
+
+
+def address_shape(text: str) -> str:
+    """What generated addresses have in common: `b-1f3a=7@contoso.com` gives `b-#=#@contoso.com`; "" for others."""
+    local, _, domain = text.rpartition("@")
+    return f"{_VARIES.sub('#', local)}@{domain}" if _token(local) else ""

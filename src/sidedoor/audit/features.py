@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import TypeVar
 
-from sidedoor.audit.atoms import Seen, claimed, sending_domain
+from sidedoor.audit.atoms import Seen, sending_domain
 from sidedoor.audit.context import AssessmentContext, SpfEvidence
 from sidedoor.audit.grouping import SenderGroup
 from sidedoor.audit.hostname import HostKind, host_kind
@@ -22,9 +22,11 @@ from sidedoor.policy.decision import Submission
 K = TypeVar("K")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """Measures of one sender. Counts are messages per recipient; result words map to such counts.
+    """Measures of one sender, compared by identity so that patterns of it can be remembered.
+
+    Counts are messages per recipient; result words map to such counts.
 
     spf: SPF evaluated now where it speaks for the organisation's name. spf_exported: the exports' SPF words for mail
     that could not be evaluated now. spf_foreign: messages whose SPF speaks for a foreign envelope domain only.
@@ -69,6 +71,7 @@ class Features:
     service: str | None
     owner: str | None
     rival: str
+    vouched: str
 
     @property
     def span_days(self) -> int:
@@ -136,6 +139,7 @@ def measure(group: SenderGroup, context: AssessmentContext) -> Features:
         service=group.service.term if group.service else None,
         owner=group.service.owner if group.service else None,
         rival=group.rival,
+        vouched=group.vouched,
     )
 
 
@@ -156,8 +160,11 @@ def _domain(text: str) -> Domain | None:
 
 def own_domain(text: str | None, accepted: AbstractSet[Domain]) -> bool:
     """Whether a domain or host name is at or under an accepted domain."""
-    if not text:
-        return False
+    return bool(text) and _own_domain(str(text), frozenset(accepted))
+
+
+@lru_cache(maxsize=65536)
+def _own_domain(text: str, accepted: frozenset[Domain]) -> bool:
     labels = text.lower().removesuffix(".").split(".")
     return any(Domain(".".join(labels[start:])) in accepted for start in range(len(labels)))
 
@@ -167,7 +174,7 @@ def _claims(group: SenderGroup, context: AssessmentContext) -> dict[str, int]:
     own: Counter[str] = Counter()
     other: Counter[str] = Counter()
     for item in group.seen:
-        pairs = list(claimed(item.flow))
+        pairs = list(item.claims)
         if not any(own_domain(text.rpartition("@")[2], context.accepted_domains) for text, _ in pairs):
             pairs = [(text.lower(), count) for text, count in item.flow.header_froms] or pairs
         for text, count in pairs:
@@ -181,7 +188,11 @@ def _spf(seen: Iterable[Seen], context: AssessmentContext) -> tuple[Counter[str]
     exported: Counter[str] = Counter()
     foreign = 0
     for item in seen:
-        if not _speaks_for_author(item, context.accepted_domains):
+        if item.flow.envelope_domain == "<>":
+            # RFC 7208 section 2.4: SPF then evaluates the HELO name, which speaks for itself alone.
+            if own_domain(item.flow.helo, context.accepted_domains):
+                exported.update(item.flow.spf)
+        elif not _speaks_for_author(item, context.accepted_domains):
             foreign += item.flow.messages
         elif item.spf is not None:
             now[item.spf.result] += item.flow.messages

@@ -24,6 +24,7 @@ _NEAR = {4: 24, 6: 64}
 # What an access provider's dynamic pool covers.
 _POOL = {4: 16, 6: 48}
 _POOL_SENDERS = 4  # enough to know a host by: keys are a product of names and senders
+_ALIKE = 0.5  # what two hosts must at least share of their habits
 # Days on which two hosts were both active, from which on they are two hosts and not one that moved.
 _BOTH_ACTIVE = 2
 # A bucket compares each atom with at most this many sets in it, so that no bucket costs n squared.
@@ -35,12 +36,14 @@ class SenderGroup:
     """The flows of one sender. `service` where an SPF include of somebody else authorises them.
 
     rival: a claimed address that a better-known sender on another network uses, "" for none.
+    vouched: the client address, where a device of long record sends from the very same one, "" for none.
     """
 
     submission: Submission
     seen: tuple[Seen, ...]
     service: Service | None = None
     rival: str = ""
+    vouched: str = ""
 
     @property
     def flows(self) -> tuple[Flow, ...]:
@@ -57,7 +60,7 @@ def group_senders(flows: Sequence[Flow], spf: SpfLookup) -> list[SenderGroup]:
             key = (item.submission.value, _domain(item.flow), item.service.term)
             services.setdefault(key, []).append(item)
         else:
-            hosts.setdefault((item.submission.value, str(item.address or "")), []).append(item)
+            hosts.setdefault((item.submission.value, item.client), []).append(item)
     groups = [SenderGroup(seen[0].submission, tuple(seen), seen[0].service) for seen in services.values()]
     atoms = [atom for seen in hosts.values() for atom in atoms_of_address(seen)]
     groups.extend(_joined(members) for members in _join_atoms(atoms))
@@ -90,10 +93,9 @@ def _join_atoms(atoms: Sequence[Atom]) -> list[list[Atom]]:
             buckets.setdefault(key, []).append(index)
     sets = DisjointSets[Trait]([atom.trait for atom in atoms])
     # Decided evidence first: an atom of unknown authentication then joins what is there rather than bridging it.
-    for key in sorted(buckets):
+    for key in sorted(key for key, members in buckets.items() if len(members) > 1):
         members = sorted(buckets[key], key=lambda index: (_unknowns(atoms[index].trait), index))
-        if len(members) > 1:
-            _join_bucket(atoms, sets, members, moved=key[1] == "pool")
+        _join_bucket(atoms, sets, members, key[1])
     return [[atoms[index] for index in members] for members in sets.sets()]
 
 
@@ -101,11 +103,11 @@ def _unknowns(trait: Trait) -> int:
     return (trait.spf is None) + (trait.dkim is None)
 
 
-def _join_bucket(atoms: Sequence[Atom], sets: DisjointSets[Trait], members: Iterable[int], *, moved: bool) -> None:
+def _join_bucket(atoms: Sequence[Atom], sets: DisjointSets[Trait], members: Iterable[int], kind: str) -> None:
     latest: list[int] = []
     for index in members:
         for place, other in enumerate(latest):
-            if _may_be_one(atoms[other], atoms[index], moved=moved) and sets.join(other, index):
+            if _may_be_one(atoms[other], atoms[index], kind) and sets.join(other, index):
                 latest[place] = index
                 break
         else:
@@ -113,11 +115,19 @@ def _join_bucket(atoms: Sequence[Atom], sets: DisjointSets[Trait], members: Iter
                 latest.append(index)
 
 
-def _may_be_one(one: Atom, other: Atom, *, moved: bool) -> bool:
-    """False for two hosts of different names, or (where a host is thought to have moved) any two, at work together."""
-    if not moved and not _different_names(one.hosts, other.hosts):
-        return True
-    return len(one.days & other.days) < _BOTH_ACTIVE
+def _may_be_one(one: Atom, other: Atom, kind: str) -> bool:
+    """False where what two hosts do speaks against their being one, whatever they have in common."""
+    if abs(one.self_share - other.self_share) > _ALIKE:
+        return False
+    if kind == "near-sender":
+        # People's addresses are used by scanners and forwarders alike: one in common is not enough.
+        common = len(one.senders & other.senders)
+        if common < _ALIKE * min(len(one.senders), len(other.senders)):
+            return False
+    if kind == "pool" or _different_names(one.hosts, other.hosts):
+        # A host that moved is never in two places, and two hosts of different names at work together are two.
+        return len(one.days & other.days) < _BOTH_ACTIVE
+    return True
 
 
 def _different_names(one: frozenset[str], other: frozenset[str]) -> bool:
@@ -134,7 +144,9 @@ def _keys(atom: Atom) -> Iterator[tuple[str, ...]]:
         for host in atom.hosts:
             yield scope, "near-host", near, host
             yield from ((scope, "pool", pool, host, sender) for sender in sorted(atom.senders)[:_POOL_SENDERS])
-        yield from ((scope, "near-sender", near, sender) for sender in atom.senders)
+        yield from ((scope, "near-shape", near, shape) for shape in atom.shapes)
+        if not atom.shapes:
+            yield from ((scope, "near-sender", near, sender) for sender in atom.senders)
         if atom.trait.wave:
             yield from ((scope, "near-wave", near, name) for name in atom.nameless)
     if atom.trait.spf or atom.trait.dkim:

@@ -6,19 +6,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
-from itertools import pairwise
+from functools import lru_cache
+from itertools import accumulate, pairwise
 
+from sidedoor.audit.atoms import generated
 from sidedoor.audit.features import Features
-from sidedoor.audit.hostname import HostKind
+from sidedoor.audit.hostname import HostKind, shared_network
 
 MOST = 0.6  # what "mostly" means of shares
 NEARLY_ALL = 0.8
 SHORT = 2  # days within which a campaign strikes
+_MONTH = 28
 MANY = 8  # recipients or names from which on a strike is a burst or a spray
 _FAILS = frozenset({"fail", "softfail", "hardfail"})
 _TROUBLE = frozenset({"temperror", "permerror", ""})
 _ALIGNED = frozenset({"pass", "bestguesspass"})
 _FILTERED = ("junked", "quarantined", "blocked")
+
+# Several reasons ask for one pattern of the sender at hand; no more than a few senders are remembered.
+_remembered = lru_cache(maxsize=4)
 
 
 class Standing(Enum):
@@ -31,8 +37,12 @@ class Standing(Enum):
 
 def share(counts: Mapping[str, int], words: Iterable[str], ignore: frozenset[str] = frozenset()) -> float:
     """Share of the results that are one of `words`; 0 where there are none."""
-    total = sum(count for word, count in counts.items() if word not in ignore)
-    return sum(counts.get(word, 0) for word in words) / total if total else 0.0
+    if not counts:
+        return 0.0
+    total = sum(counts.values())
+    for word in ignore:
+        total -= counts.get(word, 0)
+    return sum([counts.get(word, 0) for word in words]) / total if total else 0.0
 
 
 def commonest(counts: Mapping[str, int]) -> str:
@@ -40,6 +50,7 @@ def commonest(counts: Mapping[str, int]) -> str:
     return min(counts, key=lambda word: (-counts[word], word), default="")
 
 
+@_remembered
 def standing(features: Features) -> Standing:
     """Whether the sender authenticates as the author's domain."""
     if spf_passes(features) or aligned(features) or share(features.dmarc, _ALIGNED) >= MOST:
@@ -60,6 +71,7 @@ def spf_passes(features: Features) -> bool:
     return share(results, ("pass",), _TROUBLE) >= MOST
 
 
+@_remembered
 def aligned(features: Features) -> bool:
     """A valid signature on most of the mail, and DMARC content with most of it."""
     return share(features.dkim, ("pass",)) >= MOST and share(features.dmarc, _ALIGNED) >= MOST
@@ -89,10 +101,13 @@ def recurrence(days: Sequence[date]) -> Interval | None:
     return Interval(middle, len(starts))
 
 
+@_remembered
 def persistent(features: Features) -> bool:
-    """A long record: many days that reach over most of the window, and over a week at the least."""
-    enough = max(5, min(8, features.window_days // 3))
-    return len(features.days) >= enough and features.span_days >= max(7, features.window_days * 6 // 10)
+    """A long record: many days that reach over most of the window. A short window must be filled more densely."""
+    window = features.window_days
+    if window >= _MONTH:
+        return len(features.days) >= 10 and features.span_days * 10 >= window * 6
+    return len(features.days) >= max(5, window // 2) and features.span_days >= max(7, window * 8 // 10)
 
 
 def established(features: Features) -> bool:
@@ -100,9 +115,11 @@ def established(features: Features) -> bool:
     return not features.rival and (persistent(features) or recurring(features) is not None)
 
 
+@_remembered
 def recurring(features: Features) -> Interval | None:
-    """A regular interval over at least three weeks."""
-    return recurrence(features.days) if features.span_days >= 21 else None
+    """A regular interval over three weeks and most of the window."""
+    enough = max(21, features.window_days * 6 // 10)
+    return recurrence(features.days) if features.span_days >= enough else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +131,26 @@ class FixedHours:
     share: float
 
 
+@_remembered
 def rhythm(features: Features) -> FixedHours | None:
-    """The narrowest circular span of at most ten hours with nearly all messages; None without one or with few days."""
+    """The narrowest circular span of at most ten hours with nearly all messages; None without one or with few days.
+
+    Of a sender that comes back at intervals fewer days are asked, and an hour or two kept.
+    """
     total = sum(features.hours)
-    if total < 8 or len(features.days) < 5:
+    seldom = len(features.days) < 5
+    if total < 8 or (seldom and recurring(features) is None):
         return None
-    for width in (1, 2, 3, 6, 10):
-        sums = [sum(features.hours[(start + step) % 24] for step in range(width)) for start in range(24)]
+    running = list(accumulate(features.hours * 2, initial=0))
+    for width in (1, 2) if seldom else (1, 2, 3, 6, 10):
+        sums = [running[start + width] - running[start] for start in range(24)]
         best = max(range(24), key=lambda start: (sums[start], -start))
         if sums[best] >= NEARLY_ALL * total:
             return FixedHours(best, (best + width) % 24, sums[best] / total)
     return None
 
 
+@_remembered
 def burst(features: Features) -> bool:
     """Many recipients within two days, hardly any of them twice."""
     strikes = max(features.recipients, features.recipients_most)
@@ -138,12 +162,14 @@ def self_addressed(features: Features) -> bool:
     return features.self_share >= NEARLY_ALL
 
 
+@_remembered
 def lure(features: Features) -> bool:
     """A wave of self-addressed messages within a few hours. Scan-to-self is spread over days and hours."""
     busy = sum(1 for count in features.hours if count)
     return self_addressed(features) and features.messages >= 3 and len(features.days) <= SHORT and busy <= 3
 
 
+@_remembered
 def spray(features: Features) -> bool:
     """Many claimed addresses within two days, each for few messages; generated bounce addresses do not count."""
     if len(features.days) > SHORT or features.distinct_claims < MANY or generated(features.claims):
@@ -151,21 +177,13 @@ def spray(features: Features) -> bool:
     return features.distinct_claims * 3 >= features.messages
 
 
-def generated(claims: Mapping[str, int]) -> bool:
-    """Whether most claimed addresses are made by a machine for one message each (VERP, BATV, SRS)."""
-    locals_ = [text.rpartition("@")[0] for text in claims]
-    return bool(locals_) and sum(map(_token, locals_)) * 2 > len(locals_)
-
-
-def _token(local: str) -> bool:
-    return any(sign in local for sign in "=+") or sum(sign.isdigit() for sign in local) >= 3
-
-
+@_remembered
 def mostly_people(features: Features) -> bool:
     """Most of the mail claims addresses of people who log in."""
     return features.people_share >= MOST
 
 
+@_remembered
 def forwarder(features: Features) -> bool:
     """Own-domain mail that comes back: several people's addresses, over days, to few recipients, from a mail host.
 
@@ -191,6 +209,7 @@ def _from_mail_host(features: Features) -> bool:
     return kind is HostKind.MAIL_HOST or (kind is HostKind.HOST and dotted)
 
 
+@_remembered
 def person_borrowed(features: Features) -> bool:
     """The address of somebody who logs in, claimed for a few days only; not scan-to-self over days, no forwarder."""
     if not mostly_people(features) or forwarder(features):
@@ -198,6 +217,20 @@ def person_borrowed(features: Features) -> bool:
     return len(features.days) <= 3 and not (self_addressed(features) and len(features.days) > SHORT)
 
 
+def voucher(features: Features) -> bool:
+    """Whether a device of ours is so well known at its address that others there are probably our own.
+
+    Not a service or a foreign mail host: their addresses serve strangers too.
+    """
+    if features.service or forwarder(features) or any(map(shared_network, features.reverse)):
+        return False
+    if spf_passes(features):
+        return True
+    ours = features.own_host or features.kinds.get(HostKind.DEVICE, 0) * 2 > features.messages
+    return persistent(features) and bool(ours) and not features.rival and not share(features.dkim, ("pass",))
+
+
+@_remembered
 def filtered_share(features: Features) -> float:
     """Share of the messages that the filters did not let through to the inbox."""
     return share(features.treatments, _FILTERED)
@@ -220,14 +253,18 @@ class Charges:
         return self.grave >= 2 or (self.grave >= 1 and self.light + self.support >= 1)
 
 
+@_remembered
 def charges(features: Features) -> Charges:
     """Count the deeds. Names and the filters' verdict only support: honest devices have bad ones too."""
-    if forwarder(features):
+    if forwarder(features) or features.vouched:
         return Charges(0, 0, 0)
+    borrowed = person_borrowed(features)
+    # Forwarding breaks SPF and keeps signatures: unless their fate is known, it is the innocent explanation.
+    signatures = bool(features.dkim or features.dmarc)
     once = self_addressed(features) and len(features.days) <= SHORT and not lure(features)
     nameless = features.kinds.get(HostKind.NAMELESS, 0) > 0 and features.kinds.keys() <= {HostKind.NAMELESS}
     return Charges(
-        grave=lure(features) + spray(features) + person_borrowed(features),
-        light=burst(features) + once,
-        support=nameless + (filtered_share(features) >= MOST),
+        grave=lure(features) + spray(features) + (borrowed and signatures),
+        light=burst(features) + once + (borrowed and not signatures),
+        support=nameless + (filtered_share(features) >= MOST) + (bool(features.rival) and not mostly_people(features)),
     )

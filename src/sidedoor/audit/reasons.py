@@ -94,6 +94,8 @@ def history(features: Features) -> Found:
         yield "several-days", {"days": days}
     if (features.window_end - features.first_seen).days < _NEW_DAYS < features.window_days:
         yield "new", {"date": features.first_seen.date().isoformat()}
+    if features.vouched:
+        yield "same-address", {"address": features.vouched}
     hours = patterns.rhythm(features)
     if hours is not None:
         yield "rhythm", {"share": percent(hours.share), "start": f"{hours.start:02}", "end": f"{hours.end:02}"}
@@ -105,7 +107,7 @@ def recipients(features: Features) -> Found:
     most = features.recipients_most
     if patterns.burst(features):
         yield "burst", {"messages": features.messages, "recipients": max(features.recipients, most), "days": days}
-    elif features.recipients <= 10 and features.messages >= 3 * features.recipients and days >= 3:
+    elif features.recipients <= 25 and features.messages >= 3 * features.recipients and days >= 3:
         yield "few-recipients", {"recipients": features.recipients, "messages": features.messages}
     part = percent(features.self_share)
     if patterns.lure(features):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sidedoor.audit.assessment import assess, judge
 from sidedoor.audit.context import AssessmentContext, SpfEvidence, SpfLookup
@@ -13,8 +14,9 @@ from sidedoor.audit.flow import Flow
 from sidedoor.audit.grouping import SenderGroup, group_senders
 from sidedoor.audit.model import Sender
 from sidedoor.audit.naming import identities, name, networks
-from sidedoor.audit.patterns import Standing, persistent, standing
+from sidedoor.audit.patterns import Standing, persistent, standing, voucher
 from sidedoor.audit.recommendation import recommend
+from sidedoor.mail.network import IPAddress
 from sidedoor.policy.decision import Submission
 
 __all__ = [
@@ -31,9 +33,9 @@ def make_senders(flows: Sequence[Flow], context: AssessmentContext) -> list[Send
     """Every sender of the report, most messages first. Pure: the same flows in any order give the same senders."""
     groups = group_senders([flow for flow in flows if _wanted(flow, context)], context.spf)
     measured = [measure(group, context) for group in groups]
-    rivals = _rivals(measured)
+    rivals, vouched = _rivals(measured), _vouched(measured)
     measured = [
-        replace(features, rival=rivals[index]) if index in rivals else features
+        replace(features, rival=rivals.get(index, ""), vouched=vouched.get(index, ""))
         for index, features in enumerate(measured)
     ]
     ids = identities(measured)
@@ -58,42 +60,64 @@ def _in_our_name(flow: Flow, context: AssessmentContext) -> bool:
     return flow.own_header_from or own_domain(flow.header_from_domain, context.accepted_domains)
 
 
+@dataclass(frozen=True, slots=True)
+class _Renown:
+    """How well a sender is known, and where: what decides who borrows whose address."""
+
+    passes: bool
+    days: int
+    first_seen: datetime
+    known: bool
+    places: frozenset[tuple[int, int]]
+
+    @property
+    def order(self) -> tuple[bool, int, float]:
+        """The best known has the greatest."""
+        return self.passes, self.days, -self.first_seen.timestamp()
+
+    def outdone_by(self, best: _Renown) -> bool:
+        """Whether `best` was there before, much longer, on an unrelated network; devices of one office share names."""
+        if self is best or self.passes or not best.known or best.first_seen > self.first_seen:
+            return False
+        return best.days >= _LONGER * self.days and self.places.isdisjoint(best.places)
+
+
+def _renown(features: Features) -> _Renown:
+    passes = standing(features) is Standing.PASSES
+    places = {(address.version, int(address) >> _NEAR_BITS[address.version]) for address in features.addresses}
+    known = passes or persistent(features)
+    return _Renown(passes, len(features.days), features.first_seen, known, frozenset(places))
+
+
 def _rivals(measured: Sequence[Features]) -> Mapping[int, str]:
     """Senders that claim an address which a better-known sender uses from an unrelated network."""
     users: dict[str, list[int]] = {}
     for index, features in enumerate(measured):
         for text in features.claims:
             users.setdefault(text, []).append(index)
+    shared = {text: who for text, who in users.items() if len(who) > 1}
+    renown = {index: _renown(measured[index]) for index in sorted({index for who in shared.values() for index in who})}
     found: dict[int, str] = {}
-    for text in sorted(users):
-        if len(users[text]) > 1:
-            best = max(users[text], key=lambda index: _renown(measured[index]))
-            for index in users[text]:
-                if _outdone(measured[index], measured[best]):
-                    found.setdefault(index, text)
+    for text in sorted(shared):
+        best = renown[max(shared[text], key=lambda index: renown[index].order)]
+        for index in shared[text]:
+            if index not in found and renown[index].outdone_by(best):
+                found[index] = text
     return found
 
 
-def _renown(features: Features) -> tuple[bool, int, str]:
-    return standing(features) is Standing.PASSES, len(features.days), features.first_seen.isoformat()
-
-
-def _outdone(features: Features, best: Features) -> bool:
-    if features is best or standing(features) is Standing.PASSES or _near(features, best):
-        return False
-    if best.first_seen > features.first_seen:
-        return False
-    known = standing(best) is Standing.PASSES or persistent(best)
-    return known and len(best.days) >= _LONGER * len(features.days)
-
-
-def _near(one: Features, other: Features) -> bool:
-    """Whether they share a neighbourhood: devices of one office may use one address."""
-    return bool(_neighbourhoods(one) & _neighbourhoods(other))
-
-
-def _neighbourhoods(features: Features) -> set[tuple[int, int]]:
-    return {(address.version, int(address) >> _NEAR_BITS[address.version]) for address in features.addresses}
+def _vouched(measured: Sequence[Features]) -> Mapping[int, str]:
+    """Senders all of whose addresses a well-known device of the organisation sends from too (a NAT, a server)."""
+    homes: dict[IPAddress, int] = {}
+    for index, features in enumerate(measured):
+        if voucher(features):
+            for address in features.addresses:
+                homes.setdefault(address, index)
+    return {
+        index: str(features.addresses[0])
+        for index, features in enumerate(measured)
+        if features.addresses and all(homes.get(address, index) != index for address in features.addresses)
+    }
 
 
 def _sender(identity: str, group: SenderGroup, features: Features) -> Sender:
