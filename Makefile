@@ -1,0 +1,49 @@
+# Sidedoor's commands. Each sets up what it needs: a virtual environment in .venv with the package in it.
+# `make demo` and `make test` are the two a newcomer needs; `make check` is the gate, the same here and in CI.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMPS := .stamps
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench clean format
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+$(STAMPS)/venv: pyproject.toml scripts/setup.sh
+	@PYTHON=$(PYTHON) bash scripts/setup.sh venv
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/dev: $(STAMPS)/venv
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(STAMPS)/apt: scripts/setup.sh
+	@bash scripts/setup.sh apt
+	@mkdir -p $(STAMPS) && touch $@
+
+demo: $(STAMPS)/venv ## make an invented tenant, audit it, say where the report lies
+	@bash scripts/demo.sh
+
+test: $(STAMPS)/dev $(STAMPS)/apt ## run all tests
+	@$(BIN)/python -m pytest -n 2 -rs
+
+check: $(STAMPS)/dev $(STAMPS)/apt ## format, lint, types, import contracts, tests; leaves the tree clean
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -n 2 -rs
+	@bash scripts/clean_tree.sh
+
+format: $(STAMPS)/dev ## let ruff format and mend what it can
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+
+bench: $(STAMPS)/dev ## run the benchmarks one after another; each prints ratios
+	@$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean: ## remove what the commands made
+	rm -rf .venv $(STAMPS) demo-tenant demo-report build dist *.egg-info src/*.egg-info

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Sets up one thing: `setup.sh venv` the virtual environment, `setup.sh apt` what tests need from Debian.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+
+as_root() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
+apt_install() {
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get install -y -q "$@" || { apt-get update -q && apt-get install -y -q "$@"; }; } >/dev/null
+}
+
+venv() {
+  if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    if as_root; then apt_install python3; else echo "setup: Python 3.11 or newer is needed ($python)" >&2; exit 1; fi
+  fi
+  if [ ! -x .venv/bin/python ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+    rm -rf .venv
+    if ! "$python" -m venv .venv >/dev/null 2>&1; then
+      rm -rf .venv
+      as_root || { echo "setup: $python has no venv module; install python3-venv" >&2; exit 1; }
+      apt_install python3-venv
+      "$python" -m venv .venv
+    fi
+  fi
+  .venv/bin/python -m pip install --quiet --editable .
+}
+
+apt() {
+  local missing=()
+  command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
+  [ ${#missing[@]} = 0 ] && return 0
+  if as_root && apt_install "${missing[@]}"; then return 0; fi
+  echo "setup: missing ${missing[*]}; the tests that need them are skipped by name" >&2
+}
+
+"$1"
