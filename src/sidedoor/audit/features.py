@@ -10,10 +10,10 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import TypeVar
 
-from sidedoor.audit.atoms import Seen, sending_domain
 from sidedoor.audit.context import AssessmentContext, SpfEvidence
 from sidedoor.audit.grouping import SenderGroup
 from sidedoor.audit.hostname import HostKind, host_kind
+from sidedoor.audit.seen import Seen, sending_domain
 from sidedoor.mail.domain import Domain, DomainError, parse_domain
 from sidedoor.mail.fact import Unknown
 from sidedoor.mail.network import IPAddress

@@ -10,11 +10,12 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sidedoor.audit.atoms import Atom, Seen, Service, Trait, atoms_of_address, see
+from sidedoor.audit.atoms import Atom, Trait, atoms_of_address
 from sidedoor.audit.context import SpfLookup
 from sidedoor.audit.disjoint import DisjointSets
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.hostname import service_suffix
+from sidedoor.audit.seen import Seen, Service, see
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.network import IPAddress
 from sidedoor.policy.decision import Submission

@@ -9,8 +9,8 @@ from enum import Enum
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
-from sidedoor.audit.atoms import generated
 from sidedoor.audit.features import Features
+from sidedoor.audit.generated import generated
 from sidedoor.audit.hostname import HostKind, shared_network
 
 MOST = 0.6  # what "mostly" means of shares
