@@ -1,0 +1,112 @@
+"""DMARC policies as domains publish them, for reporting (RFC 7489)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sidedoor.mail.domain import Domain
+from sidedoor.mail.fact import Fact, Unknown
+from sidedoor.mailauth.resolver import Failure, Kind, Query, Records, Resolver
+from sidedoor.mailauth.spf.owner import owner_of
+
+_TAG = re.compile(r"\s*([a-z]+)\s*=\s*([^;]*?)\s*", re.IGNORECASE | re.ASCII)
+_VERSION = re.compile(r"v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")  # section 6.4: case-sensitive, and first
+
+
+class Disposition(StrEnum):
+    """What the domain asks receivers to do with mail that fails DMARC (section 6.3)."""
+
+    NONE = "none"  # nothing; the domain only wants reports
+    QUARANTINE = "quarantine"  # treat it as suspicious
+    REJECT = "reject"  # refuse it
+
+
+class DmarcError(ValueError):
+    """The text is no DMARC policy record; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class DmarcRecord:
+    """The tags of one record that decide: `p`, `sp` (None where the record leaves it to p), `pct` 0 to 100."""
+
+    p: Disposition
+    sp: Disposition | None = None
+    pct: int = 100
+
+    def __str__(self) -> str:
+        sp = f"; sp={self.sp}" if self.sp else ""
+        return f"v=DMARC1; p={self.p}{sp}; pct={self.pct}"
+
+
+@dataclass(frozen=True, slots=True)
+class DmarcPolicy:
+    """The policy that holds for a domain: `published_at` is the domain whose record says so, `applies` what it asks."""
+
+    published_at: Domain
+    record: DmarcRecord
+    applies: Disposition
+
+
+def parse_dmarc(text: str) -> DmarcRecord:
+    """Parse `v=DMARC1; p=reject; ...`; unknown tags are ignored. Raises DmarcError."""
+    if not _VERSION.match(text):
+        raise DmarcError(f"{text[:40]!r} does not begin with v=DMARC1")
+    tags: dict[str, str] = {}
+    for part in text.split(";")[1:]:
+        match = _TAG.fullmatch(part)
+        if match:
+            tags.setdefault(match[1].lower(), match[2].lower())
+    if "p" not in tags and "rua" in tags:
+        return DmarcRecord(Disposition.NONE)  # section 6.6.3, step 6
+    try:
+        sp = tags.get("sp", "")
+        # A subdomain policy that cannot be read is as if it were not there; without a policy there is no record.
+        return DmarcRecord(
+            Disposition(tags.get("p", "")), Disposition(sp) if sp in set(Disposition) else None, _pct(tags)
+        )
+    except ValueError as error:
+        raise DmarcError(f"p={tags.get('p', '')[:40]!r} is no policy") from error
+
+
+def dmarc_policy(domain: Domain, resolver: Resolver) -> Fact[DmarcPolicy | None]:
+    """The policy for mail whose header From is in `domain`: its own record, or its organisational domain's.
+
+    None where neither publishes a (single, readable) record; Unknown where DNS did not answer. The organisational
+    domain is found by `owner_of`, not by the public suffix list: good enough to report, not to enforce.
+    """
+    organisation = Domain(owner_of(domain.ascii))
+    for publisher in dict.fromkeys((domain, organisation)):
+        record = _record_at(publisher, resolver)
+        if isinstance(record, Unknown):
+            return record
+        if record is not None:
+            own = publisher == domain
+            return DmarcPolicy(publisher, record, record.p if own else record.sp or record.p)
+    return None
+
+
+def queries(domains: Iterable[Domain]) -> list[Query]:
+    """What `dmarc_policy` asks."""
+    names = {name for domain in domains for name in (domain.ascii, owner_of(domain.ascii))}
+    return [(f"_dmarc.{name}", Kind.TXT) for name in sorted(names)]
+
+
+def _record_at(domain: Domain, resolver: Resolver) -> Fact[DmarcRecord | None]:
+    answer = resolver.lookup(f"_dmarc.{domain}", Kind.TXT)
+    if isinstance(answer, Failure):
+        return Unknown(answer.reason)
+    texts = [text for text in answer.values if _VERSION.match(text)] if isinstance(answer, Records) else []
+    if len(texts) != 1:
+        return None  # section 6.6.3, step 5: several records are none
+    try:
+        return parse_dmarc(texts[0])
+    except DmarcError:
+        return None
+
+
+def _pct(tags: dict[str, str]) -> int:
+    text = tags.get("pct", "100")
+    return min(100, int(text)) if re.fullmatch(r"[0-9]{1,3}", text) else 100

@@ -1,0 +1,22 @@
+"""SPF (RFC 7208): the grammar by itself, and a record compiled to the set of addresses it describes."""
+
+from __future__ import annotations
+
+from sidedoor.mailauth.spf.addresses import SpfSet, compile_spf
+from sidedoor.mailauth.spf.evidence import SpfEvidence, SpfWarning, SpfWarningId
+from sidedoor.mailauth.spf.owner import owner_of
+from sidedoor.mailauth.spf.parser import SpfSyntaxError, parse_spf
+from sidedoor.mailauth.spf.terms import Record, SpfResult
+
+__all__ = [
+    "Record",
+    "SpfEvidence",
+    "SpfResult",
+    "SpfSet",
+    "SpfSyntaxError",
+    "SpfWarning",
+    "SpfWarningId",
+    "compile_spf",
+    "owner_of",
+    "parse_spf",
+]
