@@ -30,7 +30,8 @@ def spf(features: Features) -> Found:
     elif share(then, ("pass",)) >= MOST:
         yield "spf-passed-then", {"share": percent(share(then, ("pass",)))}
     elif then:
-        yield "spf-failed-then", {"result": commonest(then)}
+        result = commonest({word: count for word, count in then.items() if word != "pass"})
+        yield ("spf-failed-then" if "fail" in result else "spf-none"), {"result": result}
     else:
         yield "spf-unknown", {}
 
@@ -131,7 +132,7 @@ def claims(features: Features) -> Found:
         yield "person-elsewhere", {"example": example, "days": days}
     elif patterns.mostly_people(features) and not patterns.self_addressed(features):
         yield "person-often", {"example": example, "days": days}
-    elif features.logins_known and features.claims and not features.people:
+    elif features.logins_known and features.claims and not features.people and not features.self_addressed:
         yield "service-address", {}
     if features.rival:
         yield "address-of-another", {"address": features.rival}
