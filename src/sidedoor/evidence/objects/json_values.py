@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -22,6 +23,7 @@ SMALL = 32 << 20
 CONTAINERS = ("value", "results", "Results", "records")
 # ScubaGear's ProviderSettingsExport.json (Modules/Providers/ExportEXOProvider.psm1); an empty set is `[null]`.
 SCUBAGEAR = ("org_config", "accepted_domains", "inbound_connectors", "transport_rule", "conn_filter")
+HOLDERS = frozenset(CONTAINERS + SCUBAGEAR)
 _EXPECTED = "JSON objects as PowerShell or an API writes them"
 
 
@@ -112,20 +114,18 @@ def _rows(value: Json) -> Iterator[dict[str, object] | Side]:
     for key, entry in value.items():
         yield Side(key, None if key in holders else entry, key in holders)
         if key in holders:
-            yield from _entries(entry if isinstance(entry, list) else [entry])
+            yield from _entries(entry)
     if not holders:
         yield tidy(value)
 
 
 def holds_rows(key: str, value: Json) -> bool:
-    """Whether a top-level key holds the rows: a list of objects under a container's name, or a ScubaGear section."""
-    if key in SCUBAGEAR:
-        return isinstance(value, list | dict)
-    return key in CONTAINERS and isinstance(value, list) and all(e is None or isinstance(e, dict) for e in value)
+    """Whether a top-level key holds the rows: a list under a container's name that begins with an object or null."""
+    return key in HOLDERS and isinstance(value, list) and (not value or value[0] is None or isinstance(value[0], dict))
 
 
-def _entries(entries: list[Json]) -> Iterator[dict[str, object]]:
-    for entry in entries:
+def _entries(entries: Json) -> Iterator[dict[str, object]]:
+    for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict):
             yield tidy(entry)
         elif entry is not None:
@@ -178,13 +178,13 @@ def _lines(path: Path) -> Iterator[dict[str, object] | Side]:
 
 
 def _streamed_value(path: Path) -> Iterator[dict[str, object] | Side]:
-    """The parts of the first top-level value, read event by event."""
+    """The parts, read event by event."""
     import ijson  # type: ignore[import-untyped]
 
     with open_text(path) as handle:
         _skip_mark(handle)
         reader = _Utf8(handle)
-        events = iter(ijson.basic_parse(reader, use_float=True))
+        events = iter(ijson.basic_parse(reader, use_float=True, multiple_values=True))
         try:
             for part in _walk(events):
                 reader.since_object = 0
@@ -204,32 +204,47 @@ Events = Iterator[tuple[str, Json]]
 
 
 def _walk(events: Events) -> Iterator[dict[str, object] | Side]:
-    event, value = next(events, ("end", None))
-    if event == "start_array":
-        yield from _streamed_rows(events, ("array", None))
-        return
-    if event != "start_map":
-        raise ObjectError(f"{str(value)[:60]!r} where an object should be")
+    """The parts of all top-level values: of files that follow each other there may be several."""
+    for event, value in events:
+        if event == "start_array":
+            yield from _streamed_rows(events)
+        elif event == "start_map":
+            yield from _streamed_map(events)
+        else:
+            raise ObjectError(f"{str(value)[:60]!r} where an object should be")
+
+
+def _streamed_map(events: Events) -> Iterator[dict[str, object] | Side]:
     pairs: list[tuple[str, Json]] = []
     containers = 0
-    for event, key in events:
+    for event, name in events:
         if event == "end_map":
             break
-        pairs.append((str(key), None))
-        opening, inner = next(events, ("end", None))
-        if opening == "start_array" and str(key) in CONTAINERS + SCUBAGEAR:
+        key = str(name)
+        opening, inner = _event(events)
+        first = _event(events) if opening == "start_array" and key in HOLDERS else None
+        if first is not None and first[0] in _ROWS:
             containers += 1
-            yield Side(str(key), None, holds_rows=True)
-            yield from _streamed_rows(events, (opening, inner))
+            pairs.append((key, None))
+            yield Side(key, None, holds_rows=True)
+            yield from _streamed_rows(chain([first], events))
             continue
-        pairs[-1] = (str(key), _build(events, opening, inner, 1))
+        pairs.append((key, _build(events if first is None else chain([first], events), opening, inner, 1)))
         yield Side(*pairs[-1])
     item = unique_keys(pairs)
     if not containers:
         yield tidy(item)
 
 
-def _streamed_rows(events: Events, _opening: tuple[str, Json]) -> Iterator[dict[str, object]]:
+# What the first event of a list of rows may be: an object, null (ScubaGear's empty set), or the end.
+_ROWS = {"start_map", "null", "end_array"}
+
+
+def _event(events: Events) -> tuple[str, Json]:
+    return next(events, ("end_map", None))
+
+
+def _streamed_rows(events: Events) -> Iterator[dict[str, object]]:
     for event, value in events:
         if event == "end_array":
             return
@@ -250,7 +265,7 @@ def _build(events: Events, event: str, value: Json, depth: int) -> Json:
         for inner, key in events:
             if inner == "end_map":
                 break
-            pairs.append((str(key), _build(events, *next(events, ("end", None)), depth + 1)))
+            pairs.append((str(key), _build(events, *_event(events), depth + 1)))
         return unique_keys(pairs)
     if event == "start_array":
         entries: list[Json] = []
