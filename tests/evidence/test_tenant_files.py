@@ -231,9 +231,10 @@ def test_a_set_that_goes_on_elsewhere_is_unknown(tmp_path: Path) -> None:
     page = {"@odata.context": f"https://x/{ID}/$metadata", "value": [CONNECTOR], "@odata.nextLink": "https://x/2"}
     assert isinstance(snapshot_of(tmp_path, page).inbound_connectors, Unknown)
     last = {"@odata.context": f"https://x/{ID.upper()}/$metadata", "value": [{**CONNECTOR, "Name": "Second"}]}
-    rows = snapshot_of(tmp_path, page, last).inbound_connectors
-    assert not isinstance(rows, Unknown)
-    assert [row.name for row in rows] == ["Hygiene", "Second"]
+    both = reading_of(tmp_path, page, last)
+    assert not isinstance(both.snapshot.inbound_connectors, Unknown)
+    assert [row.name for row in both.snapshot.inbound_connectors] == ["Hygiene", "Second"]
+    assert both.warnings == ()
 
 
 OTHER = {"Name": "fabrikam.onmicrosoft.com", "RejectDirectSend": True}

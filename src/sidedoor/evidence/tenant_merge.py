@@ -178,12 +178,17 @@ def _refuse(one: _Version, name: str, other: _Version, other_name: str) -> None:
 
 
 def _differing_sets(where: Mapping[tuple[SettingKind, str], set[Path]]) -> list[str]:
-    """A warning for each object that not all files of its kind list: it may have been added or removed in between."""
+    """A warning for each object that one of two overlapping files lists: it may have been added or removed in between.
+
+    Files that share no object are pages, or one object each.
+    """
     holders: dict[SettingKind, set[Path]] = {}
     for (kind, _), paths in where.items():
         holders.setdefault(kind, set()).update(paths)
+    overlapping = {(kind, one, other) for (kind, _), paths in where.items() for one in paths for other in paths}
     found = []
     for (kind, name), paths in where.items():
-        if without := sorted(holders[kind] - paths):
+        silent = holders[kind] - paths
+        if without := sorted(other for other in silent if any((kind, one, other) in overlapping for one in paths)):
             found.append(f"{kind.noun} {name!r} is in {min(paths)} but not in {without[0]}; taken as existing")
     return found

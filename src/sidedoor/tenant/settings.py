@@ -84,13 +84,15 @@ class _Connector:
     def entries(
         self, key: str, parse: Callable[[str], Iterable[T]], *, needed: bool = False, matters: bool = True
     ) -> tuple[T, ...]:
-        """The list of a key. A bad entry is left out with a warning.
+        """The list of a key. A bad entry is left out with a warning; a list of bad entries only is lost.
 
         `needed`: a missing key is a lost list, as a destroyed one is; not `matters`: neither is worth a word.
         """
         texts = self.fields.entries(key)
         if not isinstance(texts, Unknown):
-            return tuple(value for text in texts for value in self._entry(key, text, parse))
+            found = tuple(value for text in texts for value in self._entry(key, text, parse))
+            self.lost += [key] if matters and texts and not found else []  # a list, but nothing of it is understood
+            return found
         if matters:
             self.warnings.append(texts.reason)
             self.lost += [key] if needed or key in self.fields else []
