@@ -33,8 +33,8 @@ GRAMMATICAL = {
     "v=spf1 ip4:192.0.2.1/32 IP6:2001:DB8::1": "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1",
     "v=spf1 a/24//64 mx:mail.example//0": "v=spf1 a/24//64 mx:mail.example//0",
     "v=spf1 a:foo:bar/baz.example/28": "v=spf1 a:foo:bar/baz.example/28",
-    "v=spf1 ptr:example.org ?exists:%{ir}.%{l1r+-}._spf.%{d}": "v=spf1 ptr:example.org ?exists:%{ir}.%{l1r+-}._spf.%{d}",
-    "v=spf1 moo.cow-far_out=man:dog/cat redirect=_spf.example.": "v=spf1 moo.cow-far_out=man:dog/cat redirect=_spf.example.",
+    "v=spf1 +ptr:example.org ?exists:%{ir}.%{l1r+-}.%{d}": "v=spf1 ptr:example.org ?exists:%{ir}.%{l1r+-}.%{d}",
+    "v=spf1 moo.cow-far_out=man:dog/cat redirect=a.example.": "v=spf1 moo.cow-far_out=man:dog/cat redirect=a.example.",
     "v=spf1 exp=%{l}.example.com ip4=1.2.3.4": "v=spf1 exp=%{l}.example.com ip4=1.2.3.4",
     "v=spf1 include:xn--bcher-kva.example ~all": "v=spf1 include:xn--bcher-kva.example ~all",
 }

@@ -96,8 +96,18 @@ def parse_master_file(text: str, path: str, origin: str = "") -> list[Row]:
             if rows and (rows[-1][0].endswith(_NO_ORIGIN) or rows[-1][2].endswith(_NO_ORIGIN)):
                 raise ValueError("a relative name, and no $ORIGIN before it")
 
+    class Lines(dns.tokenizer.Tokenizer):
+        """Remembers on which line the current record began: by the time it is refused, its end may have been read."""
+
+        began = 1
+
+        def get(self, want_leading: bool = False, want_comment: bool = False) -> dns.tokenizer.Token:
+            if want_leading and self.ungotten_token is None:
+                self.began = self.line_number
+            return super().get(want_leading, want_comment)
+
     manager = dns.zonefile.RRSetsReaderManager(dns.name.root, False, dns.rdataclass.IN)
-    tokenizer = dns.tokenizer.Tokenizer(text, path)
+    tokenizer = Lines(text, path)
     sink = Sink(manager, True, False)  # type: ignore[no-untyped-call]
     reader = dns.zonefile.Reader(
         tokenizer, dns.rdataclass.IN, sink, allow_directives=("$ORIGIN", "$TTL"), default_ttl=3600
@@ -106,8 +116,7 @@ def parse_master_file(text: str, path: str, origin: str = "") -> list[Row]:
     try:
         reader.read()
     except (dns.exception.DNSException, ValueError) as error:
-        line = tokenizer.where()[1]
-        raise InputError(path, _what(error), _EXPECTED, max(1, line)) from error
+        raise InputError(path, _what(error), _EXPECTED, tokenizer.began) from error
     return rows
 
 

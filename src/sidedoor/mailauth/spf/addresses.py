@@ -15,7 +15,7 @@ from sidedoor.mailauth.spf.evidence import SpfEvidence, SpfWarning, foreign_owne
 from sidedoor.mailauth.spf.records import RecordSource
 from sidedoor.mailauth.spf.region import Decided
 from sidedoor.mailauth.spf.terms import SpfResult
-from sidedoor.mailauth.spf.walk import Walk
+from sidedoor.mailauth.spf.walk import MAX_STEPS, Walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,11 @@ class SpfSet:
         return zip(table.starts, ends, table.evidence, strict=True)
 
 
-def compile_spf(domain: Domain | str, resolver: Resolver) -> SpfSet:
+def compile_spf(domain: Domain | str, resolver: Resolver, max_steps: int = MAX_STEPS) -> SpfSet:
     """Fetch and flatten the SPF record of `domain` for mail whose envelope sender is in it (RFC 7208).
 
     Raises nothing: what is wrong with record or DNS is a result (permerror, temperror, undetermined) with its cause.
+    `max_steps` bounds the work that a hostile record can cause; what is left then is undetermined.
     """
     name = fold(domain)
     crawl([name], resolver)
@@ -83,7 +84,7 @@ def compile_spf(domain: Domain | str, resolver: Resolver) -> SpfSet:
     tables: dict[int, _Table] = {}
     lookups = 0
     for version in (4, 6):
-        decided = Walk(resolver, source, name, version).whole_space()
+        decided = Walk(resolver, source, name, version, max_steps).whole_space()
         lookups = max(lookups, *(one.region.lookups for one in decided))
         tables[version] = _table(decided)
     return SpfSet(name, lookups, tuple(source.warnings.values()), tables)
