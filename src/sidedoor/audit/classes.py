@@ -19,6 +19,8 @@ from sidedoor.tenant.snapshot import AcceptedDomain, InboundConnector, MailExcha
 
 FOREIGN = Domain("a-domain-of-no-setting.invalid")  # RFC 6761 section 6.4: never exists
 FOREIGN_CLASS = 0
+# Own classes count down from here, so that "may be ours" is one comparison with zero; -1 and -2 are unknown and null.
+FIRST_OWN_CLASS = -3
 
 # A network wider than this many addresses is not spelled out address by address (Exchange allows /24 at most).
 _MOST_LISTED = 1 << 16
@@ -43,23 +45,29 @@ class DomainClasses:
 
 
 def domain_classes(snapshot: TenantSnapshot) -> DomainClasses:
-    """Every domain that a setting names is a class of its own, and so is "somewhere below" one that covers that."""
+    """Every domain that a setting names is a class of its own, and so is "somewhere below" one that covers that.
+
+    Classes that an accepted domain covers have numbers from FIRST_OWN_CLASS down, the others from 1 up.
+    """
     exact: dict[str, int] = {}
     suffixes: dict[str, int] = {}
     representatives: dict[int, Domain] = {FOREIGN_CLASS: FOREIGN}
+    own, other = FIRST_OWN_CLASS, FOREIGN_CLASS + 1
     for domain, covers_below in sorted(_named_domains(snapshot).items()):
-        representatives[len(representatives)] = domain
-        exact |= dict.fromkeys(_spellings(domain), len(representatives) - 1)
-        if covers_below:
-            representatives[len(representatives)] = Domain(f"some-subdomain.{domain}")
-            suffixes |= {f".{spelling}": len(representatives) - 1 for spelling in _spellings(domain)}
+        for example, below in ((domain, False), (Domain(f"some-subdomain.{domain}"), True))[: 1 + covers_below]:
+            if isinstance(snapshot.accepted_domain_of(example), AcceptedDomain):
+                number, own = own, own - 1
+            else:
+                number, other = other, other + 1
+            representatives[number] = example
+            texts = (f".{spelling}" if below else spelling for spelling in _spellings(domain))
+            (suffixes if below else exact).update(dict.fromkeys(texts, number))
     longest_first = sorted(suffixes.items(), key=lambda item: (-len(item[0]), item[0]))
     return DomainClasses(exact, tuple(longest_first), representatives)
 
 
 def _spellings(domain: Domain) -> set[str]:
-    names = {domain.ascii, domain.unicode}
-    return names | {f"{name}." for name in names}  # a trailing dot is the same domain
+    return {domain.ascii, domain.unicode}
 
 
 def _named_domains(snapshot: TenantSnapshot) -> dict[Domain, bool]:
@@ -85,7 +93,7 @@ def connectors_of(snapshot: TenantSnapshot) -> tuple[InboundConnector, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Classes:
-    """How a tenant's settings divide domains and addresses. `own`: classes that an accepted domain covers.
+    """How a tenant's settings divide domains and addresses.
 
     `every_sender`: mail of foreign envelope senders needs a sender in the report too, because it may have been sent
     directly beside the published MX, or because nobody knows which domains are the organisation's own.
@@ -93,23 +101,16 @@ class Classes:
 
     domains: DomainClasses
     addresses: AddressClasses
-    own: frozenset[int]
     every_sender: bool
 
 
 def classes_of(snapshot: TenantSnapshot) -> Classes:
     """The decision classes of a tenant, its MX records included in `snapshot`."""
-    domains = domain_classes(snapshot)
-    own = frozenset(
-        number
-        for number, domain in domains.representatives.items()
-        if isinstance(snapshot.accepted_domain_of(domain), AcceptedDomain)
-    )
     beside = {MailExchanger.ELSEWHERE, MailExchanger.MIXED}
     every_sender = isinstance(snapshot.accepted_domains, Unknown) or any(
         exchanger in beside for exchanger in snapshot.mail_exchangers.values()
     )
-    return Classes(domains, address_classes(snapshot), own, every_sender)
+    return Classes(domain_classes(snapshot), address_classes(snapshot), every_sender)
 
 
 @dataclass(frozen=True, slots=True)

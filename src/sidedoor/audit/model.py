@@ -109,7 +109,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What RejectDirectSend would do to this history with the tenant's connectors as they are; messages per recipient."""
+    """What RejectDirectSend would do to this history with the connectors as they are; messages per recipient."""
 
     rejected: int
     rejected_legitimate: int

@@ -18,7 +18,7 @@ from sidedoor.audit.engine.database import Database, open_database
 from sidedoor.audit.engine.flows import authenticated_use, decide_events, reduce_flows
 from sidedoor.audit.engine.merge import disagreements, tenants_of, unite
 from sidedoor.audit.engine.output import daily_counts, load_senders, window, write_messages
-from sidedoor.audit.engine.staging import RejectSink, Staged, Stager, create_slim
+from sidedoor.audit.engine.staging import RejectSink, Staged, Stager
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.model import Audit, Coverage, Sender
@@ -113,7 +113,6 @@ class _Run:
         """The steps in order; each says so to `progress`."""
         classes = classes_of(self.snapshot)
         load_classes(self.database, classes)
-        create_slim(self.database)
         files, notes = self._stage(classes)
         self.progress.step("joining what several exports say of one message")
         kinds = unite(self.database, files, self.options.listed_sender, classes)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sidedoor.audit.classes import FOREIGN_CLASS, AddressClasses, Classes, DomainClasses
+from sidedoor.audit.classes import FIRST_OWN_CLASS, FOREIGN_CLASS, AddressClasses, Classes, DomainClasses
 from sidedoor.audit.engine.database import Database, literal
 from sidedoor.mail.network import NetworkError, parse_ip
 
@@ -46,7 +46,7 @@ def with_classes(source: str, present: frozenset[str], classes: Classes) -> str:
         if text not in present:
             columns.append(f"NULL::SMALLINT AS {name}")
         elif len(classes.domains.exact) <= _MOST_CASES:
-            columns.append(f"{_by_cases(text, classes.domains)}::SMALLINT AS {name}")
+            columns.append(f"({_by_cases(text, classes.domains)})::SMALLINT AS {name}")
         else:
             joins.append(f"LEFT JOIN domain_class {name} ON {name}.domain = {domain_of(f's.{text}')}")
             columns.append(f"{_by_join(name, text, classes.domains)}::SMALLINT AS {name}")
@@ -54,18 +54,25 @@ def with_classes(source: str, present: frozenset[str], classes: Classes) -> str:
     if classes.addresses.networks.intervals:
         joins.append("LEFT JOIN address_class a ON a.address = s.client_ip")
         in_network = "coalesce(a.class, 0)"
-    columns.append(
-        f"CASE WHEN s.client_ip IS NULL THEN NULL WHEN s.client_ip = '' THEN {ABSENT} "
-        f"ELSE {in_network} END::SMALLINT AS ip_class"
-    )
+    columns.append(f"((s.client_ip = '')::SMALLINT * {ABSENT} + {in_network})::SMALLINT AS ip_class")
     return f"SELECT {', '.join(columns)} FROM ({source}) s {' '.join(joins)}"
 
 
 def _by_cases(text: str, domains: DomainClasses) -> str:
-    """SQL: the class of the domain of an address, by looking at its end."""
-    ends = [(f"@{domain}", number) for domain, number in domains.exact.items()] + list(domains.suffixes)
-    whens = " ".join(f"WHEN ends_with(s.{text}, {literal(end)}) THEN {number}" for end, number in ends)
-    return f"CASE WHEN s.{text} IS NULL THEN NULL WHEN s.{text} = '<>' THEN {ABSENT} {whens} ELSE {FOREIGN_CLASS} END"
+    """SQL: the class of the domain of an address, by looking at its end. A sum is far cheaper here than a CASE."""
+    ends = [(f"@{domain}", number) for domain, number in domains.exact.items()]
+    below = [
+        (end, number - next((outer for other, outer in domains.suffixes[place + 1 :] if end.endswith(other)), 0))
+        for place, (end, number) in enumerate(domains.suffixes)
+    ]  # an address below an inner domain ends like one below the outer domain too: the sum then corrects itself
+    terms = [f"ends_with(s.{text}, {literal(end)})::SMALLINT * {number}" for end, number in [*ends, *below]]
+    inner = [
+        f"ends_with(s.{text}, {literal(end)})::SMALLINT * {-outer}"
+        for end, _ in ends
+        for outer in [next((n for other, n in domains.suffixes if end[1:].endswith(other)), 0)]
+        if outer
+    ]
+    return " + ".join([f"(s.{text} = '<>')::SMALLINT * {ABSENT}", *terms, *inner])
 
 
 def _by_join(name: str, text: str, domains: DomainClasses) -> str:
@@ -77,18 +84,17 @@ def _by_join(name: str, text: str, domains: DomainClasses) -> str:
     )
 
 
-def define_keyed(database: Database, view: str, events: str, own: frozenset[int]) -> None:
+def define_keyed(database: Database, view: str, events: str) -> None:
     """Create the view `view` of decision keys over the view `events`."""
-    own_list = ", ".join(str(number) for number in sorted(own)) or "-9"
     database.run(
         f"""
         CREATE TEMP VIEW {view} AS SELECT e.*,
           CASE WHEN env_class IS NOT NULL THEN env_class
-               WHEN listed_class IS NULL OR listed_class IN ({own_list}) THEN {UNKNOWN}
+               WHEN listed_class IS NULL OR listed_class <= {FIRST_OWN_CLASS} THEN {UNKNOWN}
                ELSE listed_class END::SMALLINT AS env,
           env_class IS NULL AND listed_class IS NOT NULL AS assumed,
           coalesce(CASE WHEN from_class IS NOT NULL THEN from_class
-               WHEN env_class IS NULL THEN listed_class END IN ({own_list}), false) AS own,
+               WHEN env_class IS NULL THEN listed_class END <= {FIRST_OWN_CLASS}, false) AS own,
           coalesce(ip_class, {UNKNOWN})::SMALLINT AS ip, coalesce(rcpt_class, {UNKNOWN})::SMALLINT AS rcpt,
           CASE WHEN tls IS NULL THEN {UNKNOWN} WHEN tls = 'none' THEN 0 ELSE 1 END::TINYINT AS tls_state,
           coalesce(connector, {literal(UNSAID)}) AS k_connector, coalesce(direction, {literal(UNSAID)}) AS k_direction

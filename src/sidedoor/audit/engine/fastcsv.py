@@ -12,14 +12,14 @@ from sidedoor.audit.engine.database import identifier, literal
 from sidedoor.evidence.interface import CsvShape
 from sidedoor.evidence.record import FACTS
 
-_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 IPV4 = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}"
 # The form RFC 5952 asks for, which Exchange writes: lower case, no leading zeros, at most one `::`.
-_GROUP = "(0|[1-9a-f][0-9a-f]{0,3})"
-IPV6 = rf"{_GROUP}(:{_GROUP}){{7}}|({_GROUP}(:{_GROUP}){{0,5}})?::({_GROUP}(:{_GROUP}){{0,5}})?"
+_GROUP = "(?:0|[1-9a-f][0-9a-f]{0,3})"
+IPV6 = rf"{_GROUP}(?::{_GROUP}){{7}}|(?:{_GROUP}(?::{_GROUP}){{0,5}})?::(?:{_GROUP}(?::{_GROUP}){{0,5}})?"
 USUAL_IP = f"{IPV4}|{IPV6}"
 # No blanks, brackets or quotes, and an ASCII domain: anything else is looked at by the row reader.
-USUAL_ADDRESS = "[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-z0-9]([a-z0-9._-]*[a-z0-9])?"
+USUAL_ADDRESS = "[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"
 _GUID_LENGTH = 36
 
 # Status of Get-MessageTraceV2 (its page's list) to the treatment words of evidence.record.

@@ -37,7 +37,7 @@ def unite(
     rest = [file.rest for file in files if file.rest]
     _staged_view(database, "staged", complete)
     _staged_view(database, "staged_rest", rest)
-    _staged_view(database, "staged_slim", ["SELECT * EXCLUDE texts FROM slim"] if rest else [])
+    _staged_view(database, "staged_slim", [f"SELECT * FROM {file.slim}" for file in files if file.slim])
     _rank_table(database, files)
     doubled = _find_doubled(database)
     kinds = _listed_kinds(database, files, listed, doubled=doubled)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sidedoor.audit.classes import FOREIGN_CLASS, Classes
+from sidedoor.audit.classes import Classes
 from sidedoor.audit.engine.columns import CLASSED, with_classes
 from sidedoor.audit.engine.database import NULL_MARK, Database, DatabaseInputError, literal, read_own_csv
 from sidedoor.audit.engine.fastcsv import staged_expressions
@@ -34,13 +34,6 @@ COLUMNS = (*STAGED, *CLASSED, "h")
 _RECORD_TYPES = {"file": "SMALLINT", "received_at": "TIMESTAMP"}
 # With these columns in a file the rule looks at more than classes, and every row is staged with all its text.
 _TEXT_OF_THE_RULE = {"tls", "connector", "direction"}
-SLIM = {
-    "file": "SMALLINT",
-    "h": "UBIGINT",
-    **dict.fromkeys(CLASSED, "SMALLINT"),
-    "plain": "BOOLEAN",
-    "texts": "VARCHAR[]",  # the filled columns of a row that may need a sender, NULL for others
-}
 RejectSink = Callable[[str, RejectedRow], None]
 Progress = Callable[[int], None]
 
@@ -50,13 +43,14 @@ class Staged:
     """One staged file. `rows` counts the data rows read, rejected ones included; `records` those written.
 
     parquets: complete records; of a large CSV only those that may need a sender. `rest` is then the query that reads
-    its other records, and the table `slim` has the classes of all that are in neither.
+    its other records again, and the table `slim` has the classes of those.
     """
 
     path: Path
     format: str
     parquets: list[Path] = field(default_factory=list)
     rest: str = ""
+    slim: str = ""
     rows: int = 0
     rejected: int = 0
     records: int = 0
@@ -144,51 +138,56 @@ class Stager:
         classed = with_classes(query, frozenset(shape.columns) | {"envelope_sender"}, self.classes)
         filled = [name for name in STAGED if name in {*shape.columns, "key", "envelope_sender"}]
         texts = f"CASE WHEN {self._may_need_sender()} THEN [{', '.join(f'{name}::VARCHAR' for name in filled)}] END"
-        columns = ", ".join(f"{texts} AS texts" if name == "texts" else name for name in SLIM)
-        if not self._fill_slim(number, f"SELECT {columns} FROM ({classed})"):
+        slim = f"SELECT file, h, {', '.join(CLASSED)}, plain, {texts} AS texts FROM ({classed})"
+        if not self._create_slim(f"slim_{number}", slim):
             return None
-        counted = f"SELECT count(*), count(*) FILTER (NOT coalesce(plain, false)) FROM slim WHERE file = {number}"
-        rows, odd = self.database.rows(counted)[0]
-        staged = Staged(source.path, source.format.name, rows=rows, records=rows)
-        plain = f"SELECT * FROM ({classed}) WHERE coalesce(plain, false)" if odd else classed
-        staged.rest = f"SELECT * FROM ({plain}) WHERE NOT coalesce({self._may_need_sender()}, false)"
+        counts = f"SELECT count(*), count(*) FILTER (NOT coalesce(plain, false)) FROM slim_{number}"
+        rows, odd = self.database.rows(counts)[0]
+        staged = Staged(source.path, source.format.name, rows=rows, records=rows, slim=f"slim_{number}")
+        staged.rest = f"SELECT * FROM ({classed}) WHERE NOT {self._may_need_sender()}"
+        staged.rest += " AND coalesce(plain, false)" if odd else ""
         if odd:
-            self.database.run(f"DELETE FROM slim WHERE file = {number} AND NOT coalesce(plain, false)")
             self._stage_odd_rows(number, staged, shape)
         self._keep_texts(number, staged, filled)
         self.progress(rows)
         return staged
 
-    def _fill_slim(self, number: int, query: str) -> bool:
-        """Append to `slim`; False, and nothing appended, where DuckDB cannot split some line into cells."""
+    def _create_slim(self, table: str, query: str) -> bool:
+        """Classes and kept texts of every row; False where DuckDB cannot split some line into cells."""
         try:
-            self.database.run(f"INSERT INTO slim BY NAME {query}")
+            self.database.run(f"CREATE TEMP TABLE {table} AS {query}")
             broken_lines = self.database.scalar("SELECT count(*) FROM reject_errors")
         except DatabaseInputError:
             return False
         finally:
             self.database.run("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
         if broken_lines:
-            self.database.run(f"DELETE FROM slim WHERE file = {number}")
+            self.database.run(f"DROP TABLE {table}")
         return not broken_lines
 
     def _keep_texts(self, number: int, staged: Staged, filled: list[str]) -> None:
-        """Move the rows with text from `slim` to a Parquet file of complete records."""
+        """Move the rows with text from the slim table to a Parquet file of complete records."""
         texts = {name: f"texts[{place}]" for place, name in enumerate(filled, start=1)}
         texts["received_at"] += "::TIMESTAMP"
         columns = ", ".join(f"{text} AS {name}" for name, text in texts.items())
         kept = self.database.folder / f"records-{number}-kept.parquet"
-        rows = f"FROM slim WHERE file = {number} AND texts IS NOT NULL"
+        rows = f"FROM {staged.slim} WHERE texts IS NOT NULL AND coalesce(plain, false)"
         self._to_parquet(f"SELECT file, {columns}, {', '.join(CLASSED)}, h {rows}", kept)
-        self.database.run(f"DELETE {rows}")
         staged.parquets.append(kept)
+        # What stays is the classes of the rest; the texts would fill the memory.
+        self.database.run(
+            f"CREATE TEMP TABLE {staged.slim}_rest AS SELECT * EXCLUDE (texts, plain) FROM {staged.slim} "
+            "WHERE texts IS NULL AND coalesce(plain, false)"
+        )
+        self.database.run(f"DROP TABLE {staged.slim}")
+        staged.slim += "_rest"
 
     def _may_need_sender(self) -> str:
         """SQL condition over classes; true for more rows than `wants_sender`, never for fewer."""
         if self.classes.every_sender:
             return "true"
-        own = ", ".join(str(number) for number in sorted(self.classes.own)) or "-9"
-        return f"(coalesce(env_class, listed_class) IN ({own}) OR from_class IN ({own}))"
+        # Own classes, null senders and cells that tell nothing are below zero; a header From may be own as well.
+        return "(coalesce(env_class, listed_class, -1) < 0 OR coalesce(from_class, 0) < 0)"
 
     def _stage_odd_rows(self, number: int, staged: Staged, shape: CsvShape) -> None:
         """Take the rows that are not plain out of `staged` and read them with the row reader instead."""
@@ -228,11 +227,6 @@ class Stager:
 
     def _to_parquet(self, query: str, path: Path) -> None:
         self.database.run(f"COPY (SELECT * FROM ({query})) TO {literal(path)} (FORMAT parquet, COMPRESSION snappy)")
-
-
-def create_slim(database: Database) -> None:
-    """The table of decision classes, to be filled by staging."""
-    database.run(f"CREATE TEMP TABLE slim ({', '.join(f'{name} {kind}' for name, kind in SLIM.items())})")
 
 
 def cells_of(number: int, record: Record) -> list[object]:
