@@ -388,3 +388,21 @@ def test_a_mutated_export_is_read_or_is_an_input_error(
             read(path)
         except InputError as error:
             assert str(folder) in str(error)  # noqa: PT017  # any other exception fails the test
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe", b"[]", b"[null]", b'{"@odata.context": "https://x/$metadata#C", "value": []}']
+)
+def test_an_empty_file_named_after_connectors_says_there_are_none(tmp_path: Path, content: bytes) -> None:
+    """`Get-InboundConnector | ConvertTo-Json` writes nothing where there is nothing."""
+    path = tmp_path / "contoso-InboundConnector.json"
+    path.write_bytes(content)
+    reading = read_tenant([path])
+    assert reading.snapshot.inbound_connectors == ()
+    assert "taken as no InboundConnector" in reading.warnings[0]
+
+
+@pytest.mark.parametrize("name", ["AcceptedDomain.json", "OrganizationConfig.json", "anything.json"])
+def test_an_empty_file_of_what_every_tenant_has_says_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"[]")
+    assert read_tenant(tmp_path, explicit=False).files == ()

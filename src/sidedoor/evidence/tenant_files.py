@@ -15,6 +15,7 @@ from sidedoor.evidence.objects import envelope_of, iter_objects, peek_objects, p
 from sidedoor.evidence.record import RejectedRow
 from sidedoor.evidence.tables import Layout, iter_rows, layout_of
 from sidedoor.evidence.tenant_merge import Found, merge
+from sidedoor.evidence.text import detect_encoding
 from sidedoor.mail.fact import Unknown
 from sidedoor.tenant.build import build
 from sidedoor.tenant.kinds import SettingKind, recognise_setting
@@ -71,12 +72,43 @@ def is_tenant_export(path: Path) -> bool:
 
     Raises InputError for an API's error body, which is no export at all. A file that cannot be read is none.
     """
+    if _empty_of(path) is not None:
+        return True
     try:
         beside, items = peek_parts(path)
     except InputError:
         return False
     _refuse_error(path, items)
     return _is_ours(path, beside, items)
+
+
+def _empty_of(path: Path) -> SettingKind | None:
+    """What an empty set is of, by the file's name: `Get-InboundConnector | ConvertTo-Json` writes nothing at all.
+
+    The one place where a name counts, because there is no content; the reading says so in a warning. Several kinds in
+    one name say nothing.
+    """
+    named = [kind for kind in SettingKind if kind.noun.lower() in path.stem.lower()]
+    # Every tenant has accepted domains, a configuration and a filter policy: an empty file of those is a failure.
+    if len(named) != 1 or named[0] not in {SettingKind.INBOUND_CONNECTOR, SettingKind.TRANSPORT_RULE}:
+        return None
+    return named[0] if _is_blank(path) else None
+
+
+def _is_blank(path: Path) -> bool:
+    """Whether a file holds nothing, `[]`, `[null]`, `null`, or a `value` that is an empty list."""
+    try:
+        with path.open("rb") as handle:
+            head = handle.read(4096)
+        text = head.decode(detect_encoding(head), errors="replace").strip("\ufeff \t\r\n\0")
+        if text in {"", "[]", "null", "[null]"}:
+            return True
+        if len(head) == 4096 or not text.startswith("{"):
+            return False
+        beside, items = peek_parts(path)
+    except (InputError, OSError):
+        return False
+    return not items and "@odata.context" in beside
 
 
 def _is_ours(path: Path, beside: Mapping[str, object], items: Sequence[Mapping[str, object]]) -> bool:
@@ -124,7 +156,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _read_one(path: Path, *, strict: bool) -> _File:
     """A file's settings. Not strict: a file in which nothing shows that it is one of ours is passed over."""
-    if not strict:
+    if not strict and _empty_of(path) is None:
         try:
             beside, items = peek_parts(path)
             _refuse_error(path, items)
@@ -132,6 +164,8 @@ def _read_one(path: Path, *, strict: bool) -> _File:
             return _File(path, problem=f"passed over {error}")
         if not _is_ours(path, beside, items):
             return _File(path)
+    if (kind := _empty_of(path)) is not None:
+        return _File(path, empty={kind}, problem=f"{path} is empty: taken as no {kind.noun}, by its name")
     layout = _csv_layout(path)
     file = _csv_file(path, layout) if layout is not None else _object_file(path)
     if strict and not file.known:
