@@ -203,12 +203,13 @@ def test_each_failing_question_leaves_its_own_fact_unknown() -> None:
     whole = gather([domain], MemoryResolver(records))
     assert whole.mx[domain] is HERE
     assert whole.spf[domain].results() == {SpfResult.FAIL}
-    for failing, unknown in (
-        ({("contoso.com", "MX"): DOWN}, "mx"),
-        ({("contoso.com", "TXT"): DOWN}, "spf"),
-        ({("_dmarc.contoso.com", "TXT"): DOWN}, "dmarc"),
-    ):
-        facts = gather([domain], MemoryResolver(records, dict(failing)))
+    failing: dict[str, str | tuple[str, str]] = {
+        "mx": ("contoso.com", "MX"),
+        "spf": ("contoso.com", "TXT"),
+        "dmarc": ("_dmarc.contoso.com", "TXT"),
+    }
+    for unknown, question in failing.items():
+        facts = gather([domain], MemoryResolver(records, {question: DOWN}))
         assert isinstance(facts.mx[domain], Unknown) == (unknown == "mx")
         assert isinstance(facts.dmarc[domain], Unknown) == (unknown == "dmarc")
         assert (domain in facts.spf_unknown, domain in facts.spf) == (unknown == "spf", unknown != "spf")

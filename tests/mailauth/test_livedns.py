@@ -8,7 +8,7 @@ import pytest
 
 from sidedoor.mail.domain import parse_domain
 from sidedoor.mailauth.facts import gather
-from sidedoor.mailauth.livedns import LiveResolver
+from sidedoor.mailauth.livedns import LiveDns
 from sidedoor.mailauth.resolver import Answer, Failure, Kind, NoData, NoSuchName, Records
 from sidedoor.mailauth.reverse import reverse_names_of
 from tests.mailauth.name_server import Behaviour, NameServer
@@ -42,7 +42,7 @@ ANSWERS: list[tuple[str, Kind, Answer]] = [
 @pytest.mark.parametrize(("name", "kind", "answer"), ANSWERS, ids=[f"{name} {kind}" for name, kind, _ in ANSWERS])
 def test_answers(name: str, kind: Kind, answer: Answer) -> None:
     with NameServer(WORLD) as server:
-        found = LiveResolver(["127.0.0.1"], server.port).lookup(name, kind)
+        found = LiveDns(["127.0.0.1"], server.port).lookup(name, kind)
     if isinstance(answer, Records):
         assert isinstance(found, Records)
         assert sorted(found.values) == sorted(answer.values)
@@ -53,7 +53,7 @@ def test_answers(name: str, kind: Kind, answer: Answer) -> None:
 @pytest.mark.parametrize("name", ["broken.example", "babble.example", "silent0.example"])
 def test_trouble_is_a_temporary_failure_and_never_an_absent_record(name: str) -> None:
     with NameServer(WORLD) as server:
-        answer = LiveResolver(["127.0.0.1"], server.port, query_seconds=0.3).lookup(name, Kind.TXT)
+        answer = LiveDns(["127.0.0.1"], server.port, query_seconds=0.3).lookup(name, Kind.TXT)
     assert isinstance(answer, Failure)
     assert answer.temporary
     assert name in answer.reason
@@ -61,7 +61,7 @@ def test_trouble_is_a_temporary_failure_and_never_an_absent_record(name: str) ->
 
 def test_nothing_is_asked_twice() -> None:
     with NameServer(WORLD) as server:
-        resolver = LiveResolver(["127.0.0.1"], server.port)
+        resolver = LiveDns(["127.0.0.1"], server.port)
         first = [resolver.lookup("contoso.com", Kind.A) for _ in range(3)]
         assert (server.asked, len(set(map(id, first)))) == (1, 1)
 
@@ -69,7 +69,7 @@ def test_nothing_is_asked_twice() -> None:
 def test_a_silent_name_server_costs_the_budget_and_no_more() -> None:
     domains = [parse_domain(f"silent{number}.example") for number in range(200)]
     with NameServer(WORLD) as server:
-        resolver = LiveResolver(["127.0.0.1"], server.port, query_seconds=0.4, budget_seconds=1.0)
+        resolver = LiveDns(["127.0.0.1"], server.port, query_seconds=0.4, budget_seconds=1.0)
         started = time.monotonic()
         facts = gather(domains, resolver)
         answer = resolver.lookup("contoso.com", Kind.A)
@@ -83,7 +83,7 @@ def test_a_silent_name_server_costs_the_budget_and_no_more() -> None:
 def test_a_whole_gathering_asks_each_question_once() -> None:
     domain = parse_domain("contoso.com")
     with NameServer(WORLD) as server:
-        resolver = LiveResolver(["127.0.0.1"], server.port)
+        resolver = LiveDns(["127.0.0.1"], server.port)
         facts = gather([domain], resolver)
         evidence = facts.spf[domain].evaluate("198.51.100.8")
         names = reverse_names_of(["198.51.100.8", "not an address"], resolver)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sidedoor.errors import InputError
 from sidedoor.mailauth.resolver import Answer, Failure, Kind, NoData, NoSuchName, Records
-from sidedoor.mailauth.zonefile import decode_master_file, origin_of_file_name, parse_master_file, read_zone_files
+from sidedoor.mailauth.zonefile import decode_master_file, origin_of_file_name, parse_master_file, read_zones
 from sidedoor.mailauth.zones import ZoneResolver
 
 ZONES = """\
@@ -62,7 +62,7 @@ ANSWERS: list[tuple[str, Kind, Answer]] = [
 def zones(folder: Path, text: str | bytes, name: str = "zones.txt") -> ZoneResolver:
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_zone_files([path])
+    return read_zones([path])
 
 
 @pytest.mark.parametrize(("name", "kind", "answer"), ANSWERS, ids=[f"{name} {kind}" for name, kind, _ in ANSWERS])
@@ -73,7 +73,7 @@ def test_answers(tmp_path: Path, name: str, kind: Kind, answer: Answer) -> None:
 def test_several_files_each_named_after_its_zone(tmp_path: Path) -> None:
     (tmp_path / "contoso.com.zone").write_text("@ MX 10 mail\nmail A 192.0.2.1\n")
     (tmp_path / "db.fabrikam.com").write_text("@ MX 10 mail.contoso.com.\n")
-    resolver = read_zone_files(sorted(tmp_path.iterdir()))
+    resolver = read_zones(sorted(tmp_path.iterdir()))
     assert resolver.origins == {"contoso.com", "fabrikam.com"}
     assert resolver.lookup("contoso.com", Kind.MX) == Records(("10 mail.contoso.com",))
     assert resolver.lookup("fabrikam.com", Kind.MX) == Records(("10 mail.contoso.com",))
@@ -115,9 +115,9 @@ def test_what_is_no_master_file_is_refused_with_its_line(tmp_path: Path, what: s
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError):
-        read_zone_files([tmp_path / "absent.zone"])
+        read_zones([tmp_path / "absent.zone"])
     with pytest.raises(InputError):
-        read_zone_files([tmp_path])
+        read_zones([tmp_path])
 
 
 LINES = st.lists(

@@ -21,7 +21,7 @@ _WORKERS = 32
 _MAX_CACHED = 100_000
 
 
-class LiveResolver:
+class LiveDns:
     """Asks the system's name servers, or `nameservers` (addresses) on `port`.
 
     A question takes at most `query_seconds`; all questions together keep a caller waiting `budget_seconds` at most,

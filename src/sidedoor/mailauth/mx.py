@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.mailauth.resolver import Answer, Failure, Kind, NoSuchName, Query, Records, Resolver, fold
+from sidedoor.mailauth.reverse import reverse_names, reverse_names_of
 from sidedoor.tenant.snapshot import MailExchanger
+
+__all__ = ["is_exchange_online", "mail_exchanger_of", "queries", "reverse_names", "reverse_names_of"]
 
 # Names under which Exchange Online takes mail. Microsoft: "Configure Multi-Geo In-Region Routing" (names of today,
 # DNSSEC and DANE ones, old ones), "DNS records for Office 365 GCC High" (.us) and the pages of 21Vianet (.cn).

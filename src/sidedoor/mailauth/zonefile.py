@@ -31,7 +31,7 @@ _PREFIX = re.compile(r"^(db|zone)[.-]", re.IGNORECASE)
 Row = tuple[str, str, str]  # owner, kind, value
 
 
-def read_zone_files(paths: Iterable[Path]) -> ZoneResolver:
+def read_zones(paths: Iterable[Path]) -> ZoneResolver:
     """Read master files, each with one zone or several. Raises InputError with file and line."""
     rows: list[Row] = []
     stated: set[str] = set()
