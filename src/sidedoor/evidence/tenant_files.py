@@ -114,8 +114,10 @@ def _is_blank(path: Path) -> bool:
 def _is_ours(path: Path, beside: Mapping[str, object], items: Sequence[Mapping[str, object]]) -> bool:
     if any(recognise_setting(item) for item in items):
         return True
-    if _cmdlet(beside) or any(key in _SECTIONS for key in beside):
+    if _cmdlet(beside):
         return True
+    if any(key in _SECTIONS for key in beside):  # ScubaGear's keys, or anybody's `accepted_domains`
+        return _object_file(path).known
     return not items and not beside and _csv_layout(path) is not None
 
 
