@@ -13,16 +13,14 @@ _MAX_ALIASES = 10  # real resolvers stop following aliases after 8 to 16
 
 @dataclass(slots=True)
 class RecordStore:
-    """Owner name -> kind -> values. Besides the kinds of `Kind` only NS matters: it cuts a zone."""
+    """Owner name -> kind -> values in order. Besides the kinds of `Kind` only NS matters: it cuts a zone."""
 
-    owners: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    owners: dict[str, dict[str, dict[str, None]]] = field(default_factory=dict)
     _ancestors: set[str] = field(default_factory=set)
 
     def add(self, owner: str, kind: str, value: str) -> None:
         """Add one record; a repeated one is kept once."""
-        kinds = self.owners.setdefault(owner, {})
-        if value not in kinds.get(kind, ()):
-            kinds[kind] = (*kinds.get(kind, ()), value)
+        self.owners.setdefault(owner, {}).setdefault(kind, {})[value] = None
         while owner and owner not in self._ancestors:
             self._ancestors.add(owner)
             owner = parent(owner)
@@ -31,7 +29,7 @@ class RecordStore:
         """Whether the name owns records or has a descendant that does (RFC 4592 section 2.2.2)."""
         return name in self._ancestors
 
-    def find(self, name: str) -> Mapping[str, tuple[str, ...]] | None:
+    def find(self, name: str) -> Mapping[str, Iterable[str]] | None:
         """Records at `name`, those of the wildcard that covers it (RFC 4592 section 3.3.1), or None: no such name."""
         if self.exists(name):
             return self.owners.get(name, {})
@@ -52,9 +50,8 @@ def follow(store: RecordStore, name: str, kind: Kind) -> Answer | str:
     if found is None:
         return NoSuchName()
     if kind.value in found:
-        return Records(found[kind.value])
-    alias = found.get("CNAME")
-    return alias[0] if alias else NoData()
+        return Records(tuple(found[kind.value]))
+    return next(iter(found.get("CNAME", ())), NoData())
 
 
 class MemoryResolver:
