@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from sidedoor.audit.context import SpfEvidence
 from sidedoor.mail.domain import DomainError, parse_domain
-from sidedoor.mail.fact import Fact, Unknown
+from sidedoor.mail.fact import Fact
 from sidedoor.mail.network import NetworkError, parse_ip
 from sidedoor.mailauth.facts import DnsFacts
-from sidedoor.mailauth.mx import reverse_names
 from sidedoor.mailauth.resolver import Resolver
+from sidedoor.mailauth.reverse import reverse_names_of
 from sidedoor.mailauth.spf import SpfResult, SpfSet, compile_spf
 
 # Envelope domains beyond the accepted ones are the sender's own choice: so many records are asked for, no more.
 _MOST_FOREIGN_DOMAINS = 500
 # Reverse names are a hint; beyond this many clients they would cost more than they tell.
 _MOST_REVERSE = 2_000
+
+# DNS did not answer, or the record asks for facts of the message: that says nothing about the client.
+_NO_EVIDENCE = {SpfResult.TEMPERROR, SpfResult.UNDETERMINED}
 
 
 class SpfLookups:
@@ -28,7 +32,7 @@ class SpfLookups:
         self._foreign = 0
 
     def __call__(self, envelope_domain: str, client_ip: str) -> SpfEvidence | None:
-        """Evaluate the published record now; a temporary failure or an unread record is no evidence."""
+        """Evaluate the published record now; what could not be told is no evidence."""
         record = self._record(envelope_domain)
         if record is None:
             return None
@@ -36,7 +40,7 @@ class SpfLookups:
             evidence = record.evaluate(parse_ip(client_ip))
         except NetworkError:
             return None
-        return None if evidence.result is SpfResult.TEMPERROR else evidence
+        return None if evidence.result in _NO_EVIDENCE else evidence
 
     def _record(self, envelope_domain: str) -> SpfSet | None:
         if envelope_domain in self._sets:
@@ -51,12 +55,6 @@ class SpfLookups:
         return self._sets.setdefault(envelope_domain, compile_spf(domain, self._resolver))
 
 
-def reverse_names_of(addresses: Iterable[str], resolver: Resolver) -> Mapping[str, Fact[tuple[str, ...]]]:
+def client_names(addresses: Iterable[str], resolver: Resolver) -> Mapping[str, Fact[tuple[str, ...]]]:
     """Address -> its reverse names, for the first `_MOST_REVERSE` addresses."""
-    names: dict[str, Fact[tuple[str, ...]]] = {}
-    for text in list(addresses)[:_MOST_REVERSE]:
-        try:
-            names[text] = reverse_names(parse_ip(text), resolver)
-        except NetworkError:
-            names[text] = Unknown("no IP address")
-    return names
+    return reverse_names_of(islice(addresses, _MOST_REVERSE), resolver)

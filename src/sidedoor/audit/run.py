@@ -12,7 +12,7 @@ from sidedoor.audit.classes import Classes, classes_of
 from sidedoor.audit.context import AssessmentContext
 from sidedoor.audit.coverage import file_coverage, listed_sender_warnings, missing_facts
 from sidedoor.audit.discover import Inputs, discover
-from sidedoor.audit.dns import SpfLookups, reverse_names_of
+from sidedoor.audit.dns import SpfLookups, client_names
 from sidedoor.audit.engine.columns import load_classes
 from sidedoor.audit.engine.database import Database, open_database
 from sidedoor.audit.engine.flows import authenticated_use, decide_events, reduce_flows
@@ -130,7 +130,7 @@ class _Run:
         coverage = Coverage(
             messages=messages,
             files=file_coverage(files, notes, self.found.settings, self.found.skipped),
-            missing=missing_facts(decisions, self.snapshot, spf_unknown=not self.dns.spf),
+            missing=missing_facts(decisions, self.snapshot, spf_unknown=bool(self.dns.spf_unknown) or not self.dns.spf),
             merged_records=sum(file.records for file in files) - messages,
             expanded_records=sum(file.expanded for file in files),
             disagreements=disagreements(self.database, files),
@@ -201,7 +201,7 @@ class _Run:
             accepted_domains=accepted,
             window=span,
             spf=SpfLookups(self.dns, self.options.resolver),
-            reverse_names=reverse_names_of(addresses, self.options.resolver),
+            reverse_names=client_names(addresses, self.options.resolver),
             authenticated_use=authenticated_use(self.database),
         )
 

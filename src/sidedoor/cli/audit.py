@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import click
 
@@ -152,7 +152,7 @@ class _Bar:
         self._status = console.status("starting")
         self._text, self._rows = "", 0
 
-    def __enter__(self) -> _Bar:
+    def __enter__(self) -> Self:
         self._status.start()
         return self
 

@@ -46,6 +46,7 @@ def staged_expressions(number: int, shape: CsvShape) -> Mapping[str, str]:
 
 
 def _expression(fact: str, columns: Mapping[str, str], shape: CsvShape) -> str:
+    """SQL for one fact, NULL where the file does not tell it."""
     if fact == "received_at":
         return _timestamp(columns[fact], shape.timestamp)
     if fact == "envelope_sender" and fact not in columns and "listed_sender" in columns:
@@ -54,14 +55,12 @@ def _expression(fact: str, columns: Mapping[str, str], shape: CsvShape) -> str:
     if fact not in columns:
         return "NULL::VARCHAR"
     cell = f"lower({columns[fact]})"
-    if fact == "envelope_sender":
-        return f"CASE WHEN {cell} = '' THEN '<>' ELSE {cell} END"
-    if fact == "listed_sender":
-        return f"CASE WHEN {cell} NOT IN ('', '<>') THEN {cell} END"
-    if fact == "treatment":
-        words = " ".join(f"WHEN {literal(word)} THEN {literal(meaning)}" for word, meaning in TREATMENTS.items())
-        return f"CASE {cell} {words} END"
-    return cell
+    words = " ".join(f"WHEN {literal(word)} THEN {literal(meaning)}" for word, meaning in TREATMENTS.items())
+    return {
+        "envelope_sender": f"CASE WHEN {cell} = '' THEN '<>' ELSE {cell} END",
+        "listed_sender": f"CASE WHEN {cell} NOT IN ('', '<>') THEN {cell} END",
+        "treatment": f"CASE {cell} {words} END",
+    }.get(fact, cell)
 
 
 def _timestamp(column: str, pattern: str) -> str:

@@ -111,8 +111,8 @@ def _code(classes: Classes) -> str:
     lowest, domains = min(*numbers, ABSENT), len(numbers) + 3
     addresses = len(classes.addresses.numbers) + 2
     return (
-        f"((((env::BIGINT - ({lowest})) * {domains} + rcpt - ({lowest})) * {addresses} + ip + 2) * 2 + own::INTEGER) * 2 "
-        "+ assumed::INTEGER"
+        f"((((env::BIGINT - ({lowest})) * {domains} + rcpt - ({lowest})) * {addresses} + ip + 2) * 2 "
+        "+ own::INTEGER) * 2 + assumed::INTEGER"
     )
 
 
@@ -146,18 +146,24 @@ def reduce_flows(database: Database, decisions: Sequence[Decision]) -> list[Flow
 
 def _profiles(database: Database) -> Iterator[tuple[Any, ...]]:
     """One row a flow: id, its key (NULL where a collapsed flow has several values), counts, time profile, results."""
-    # A collapsed flow holds many addresses: what is not the same in all of them is unknown.
-    key = ", ".join(
-        f"CASE WHEN flow <= {MOST_FLOWS} OR (count(DISTINCT {name}) = 1 AND count({name}) = count(*)) "
-        f"THEN any_value({name}) END AS {name}"
-        for name in list(_FLOW_KEY)[1:]
-    )
+    names = list(_FLOW_KEY)[1:]
+    if database.scalar(f"SELECT count(*) FROM flow_ids WHERE flow > {MOST_FLOWS}"):
+        # A collapsed flow holds many addresses: what is not the same in all of them is unknown.
+        key = ", ".join(
+            f"CASE WHEN count(DISTINCT {name}) = 1 AND count({name}) = count(*) THEN any_value({name}) END AS {name}"
+            for name in names
+        )
+    else:
+        key = ", ".join(f"any_value({name}) AS {name}" for name in names)
     results = ", ".join(f"histogram({name}) FILTER ({name} <> '')" for name in _RESULTS)
+    # A message without time (an event that only details tell) counts, but says nothing of when.
     query = (
         f"SELECT flow, w.decision, {key}, count(*), count(DISTINCT sender), approx_count_distinct(recipient), "
-        "count(*) FILTER (sender = recipient), min(received_at), max(received_at), "
-        "list_sort(list(DISTINCT received_at::DATE)), histogram(hour(received_at)), "
-        f"bool_or(own), {results} FROM wanted w JOIN flow_ids USING (flow_hash, decision) GROUP BY flow, w.decision ORDER BY flow"
+        "count(*) FILTER (sender = recipient), coalesce(min(received_at), TIMESTAMP '1970-01-01'), "
+        "coalesce(max(received_at), TIMESTAMP '1970-01-01'), "
+        "coalesce(list_sort(list(DISTINCT received_at::DATE) FILTER (received_at IS NOT NULL)), []), "
+        f"histogram(hour(received_at)), bool_or(own), {results} "
+        "FROM wanted w JOIN flow_ids USING (flow_hash, decision) GROUP BY flow, w.decision ORDER BY flow"
     )
     for batch in database.batches(query):
         yield from batch

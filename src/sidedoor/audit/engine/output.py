@@ -55,11 +55,10 @@ def write_messages(database: Database, path: Path) -> int:
     columns = ", ".join(_MESSAGE_COLUMNS)
     partial = path.with_name(f".{path.name}.partial")
     try:
-        database.run(
-            f"COPY (SELECT {columns} FROM decided LEFT JOIN flow_hashes USING (flow_hash, decision) UNION ALL "
-            f"SELECT {columns} FROM (SELECT *, NULL::VARCHAR AS sender_id, NULL::VARCHAR AS assessment "
-            f"FROM rest_decided)) TO {literal(partial)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 20000)"
-        )
+        options = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 20000"
+        named = f"SELECT {columns} FROM decided LEFT JOIN flow_hashes USING (flow_hash, decision)"
+        rest = "SELECT *, NULL::VARCHAR AS sender_id, NULL::VARCHAR AS assessment FROM rest_decided"
+        database.run(f"COPY ({named} UNION ALL SELECT {columns} FROM ({rest})) TO {literal(partial)} ({options})")
         partial.replace(path)
     except OSError as error:
         raise SidedoorError(f"{path}: cannot be written ({error.strerror})") from error
