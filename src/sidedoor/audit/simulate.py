@@ -57,7 +57,10 @@ def timeline(senders: Iterable[Sender]) -> tuple[DayCount, ...]:
     """Mail by day that is, or may be, Direct Send, split by the assessment of its sender."""
     days: dict[date, dict[Verdict, int]] = {}
     for sender in senders:
-        if sender.submission not in {Submission.DIRECT_SEND, Submission.UNDETERMINED}:
+        candidate = sender.submission is Submission.UNDETERMINED and (
+            sender.would_reject or sender.would_reject_unknown
+        )
+        if sender.submission is not Submission.DIRECT_SEND and not candidate:
             continue
         for day, messages in sender.daily.items():
             counts = days.setdefault(day, dict.fromkeys(Verdict, 0))

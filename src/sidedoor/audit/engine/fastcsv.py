@@ -20,6 +20,7 @@ IPV6 = rf"{_GROUP}(?::{_GROUP}){{7}}|(?:{_GROUP}(?::{_GROUP}){{0,5}})?::(?:{_GRO
 USUAL_IP = f"{IPV4}|{IPV6}"
 # No blanks, brackets or quotes, and an ASCII domain: anything else is looked at by the row reader.
 USUAL_ADDRESS = "[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"
+_OFFSET = "[+-][0-9]{2}:?[0-9]{2}$"
 _GUID_LENGTH = 36
 
 # Status of Get-MessageTraceV2 (its page's list) to the treatment words of evidence.record.
@@ -54,6 +55,8 @@ def _expression(fact: str, columns: Mapping[str, str], shape: CsvShape) -> str:
         return f"CASE WHEN {columns['listed_sender']} = '<>' THEN '<>' END"
     if fact not in columns:
         return "NULL::VARCHAR"
+    if fact == "client_ip":
+        return columns[fact]  # upper case IPv6 is not the usual form
     cell = f"lower({columns[fact]})"
     words = " ".join(f"WHEN {literal(word)} THEN {literal(meaning)}" for word, meaning in TREATMENTS.items())
     return {
@@ -70,18 +73,20 @@ def _timestamp(column: str, pattern: str) -> str:
 
 
 def _plain(expressions: Mapping[str, str], columns: Mapping[str, str]) -> list[str]:
-    """Conditions that all must hold for a plain row."""
+    """Conditions that all must hold for a plain row; each costs about a twentieth of parsing the file."""
     ip, time = expressions["client_ip"], columns["received_at"]
     conditions = [
         f"{expressions['received_at']} BETWEEN TIMESTAMP '2000-01-01' AND TIMESTAMP '2099-12-31 23:59:59'",
         # DuckDB drops a zone offset at the end of a time; the row reader converts it.
-        f"(ends_with({time}, 'Z') OR NOT regexp_matches({time}, '[+-][0-9]{{2}}:?[0-9]{{2}}$'))",
-        f"length({columns['message_key']}) = {_GUID_LENGTH}",
+        f"CASE WHEN ends_with({time}, 'Z') THEN true ELSE NOT regexp_matches({time}, {literal(_OFFSET)}) END",
+        f"strlen({columns['message_key']}) = {_GUID_LENGTH}",
         f"regexp_full_match({expressions['recipient']}, {literal(USUAL_ADDRESS)})",
         f"({ip} = '' OR regexp_full_match({ip}, {literal(USUAL_IP)}))",
     ]
     for fact in ("listed_sender", "envelope_sender", "header_from"):
         if fact in columns:
-            cell = f"lower({columns[fact]})"
-            conditions.append(f"({cell} IN ('', '<>') OR regexp_full_match({cell}, {literal(USUAL_ADDRESS)}))")
+            cell = columns[fact]
+            # ASCII, no closing bracket, no blank: the domain stands at the end as it is.
+            usual = f"strlen({cell}) = length({cell}) AND NOT contains({cell}, ' ') AND {cell}[-1] BETWEEN '0' AND 'z'"
+            conditions.append(f"({cell} IN ('', '<>') OR ({usual} AND contains({cell}, '@')))")
     return conditions
