@@ -219,6 +219,28 @@ def test_closing_the_door_is_an_assumption(run: Run) -> None:
     assert json.loads(run(*ask)[1])["reply"]["enhanced"] == "5.7.51"
 
 
+@pytest.mark.parametrize(
+    ("mx", "submission", "certainty"),
+    [
+        ((), "internet", "assumed"),
+        (("--mx", "exchange-online"), "internet", "documented"),
+        (("--mx", "elsewhere"), "sent-directly", "documented"),
+        (("--mx", "unknown"), "undetermined", "documented"),
+    ],
+)
+def test_where_the_mx_leads_is_assumed_unless_said(
+    run: Run, tmp_path: Path, mx: tuple[str, ...], submission: str, certainty: str
+) -> None:
+    (tmp_path / "domains.json").write_text('[{"DomainName": "fabrikam.example", "DomainType": "Authoritative"}]')
+    (tmp_path / "organization.json").write_text('{"Name": "fabrikam", "RejectDirectSend": true}')
+    (tmp_path / "InboundConnector.json").write_text("[]")
+    question = ["--from", "a@stranger.example", "--to", "b@fabrikam.example", "--ip", "192.0.2.9", "--json"]
+    told = json.loads(run("check", "--tenant", str(tmp_path), *question, *mx)[1])
+    assert (told["submission"], told["verdict"]) == (submission, "accept")
+    assert told["certainty"] == certainty
+    assert ("mx-assumed" in told["reasons"]) == (not mx)
+
+
 def test_batch_from_a_file(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "ask.jsonl"
     path.write_text(f"{json.dumps(GOOD)}\n{{\n", encoding="utf-8")

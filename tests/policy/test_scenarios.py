@@ -53,4 +53,4 @@ def test_every_reason_has_a_scenario() -> None:
     for _, tenant, row in ROWS:
         rule = Rule(snapshot(tenant), with_switches(row.get("switch", {})))
         given |= {reason for each in (rule.decide(*facts(row)), *rule.worlds(*facts(row))) for reason in each.reasons}
-    assert REASONS.keys() - given == {"reject-direct-send-assumed", "too-many-unknowns"}
+    assert REASONS.keys() - given == {"reject-direct-send-assumed", "mx-assumed", "too-many-unknowns"}

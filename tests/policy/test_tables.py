@@ -16,7 +16,7 @@ from sidedoor.policy.switches import DEFAULT_SWITCHES, SWITCHES, SwitchError, Sw
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rule.md").read_text(encoding="utf-8")
 # Marked in check, because the assumption is made there.
-OUTSIDE_POLICY = {"reject-direct-send-assumed"}
+OUTSIDE_POLICY = {"reject-direct-send-assumed", "mx-assumed"}
 
 
 def sources() -> str:

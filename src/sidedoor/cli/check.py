@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -23,10 +24,12 @@ from sidedoor.cli.question import (
     parse_question,
 )
 from sidedoor.errors import InputError, UsageError
-from sidedoor.policy.decision import Certainty, Decision, Verdict
+from sidedoor.mail.fact import Unknown
+from sidedoor.policy.decision import Certainty, Decision, Submission, Verdict
 from sidedoor.policy.reasons import explain
 from sidedoor.policy.rule import Rule, compile_rule
 from sidedoor.policy.switches import SWITCHES, SwitchError, Switches, with_switches
+from sidedoor.tenant.snapshot import MailExchanger, TenantSnapshot
 
 EXIT_NO, EXIT_INPUT = 1, 3
 
@@ -52,13 +55,19 @@ def _switch_help() -> str:
 @click.option(
     "--assume-reject-direct-send", "assumed", type=click.Choice(["on", "off"]), help="Decide as if it were on, or off."
 )
+@click.option(
+    "--mx",
+    type=click.Choice([*(member.value for member in MailExchanger), "unknown"]),
+    help="Where the MX of the accepted domains leads; not given, Exchange Online is assumed.",
+)
 @click.option("--require-accept", is_flag=True, help="Exit with 1 unless every message is accepted.")
-def check_command(  # noqa: PLR0917  # click passes them by name
+def check_command(  # click passes them by name
     tenant: Path,
     batch: str | None,
     as_json: bool,
     switches: tuple[str, ...],
     assumed: str | None,
+    mx: str | None,
     require_accept: bool,
     **single: str | tuple[str, ...] | None,
 ) -> int:
@@ -66,7 +75,7 @@ def check_command(  # noqa: PLR0917  # click passes them by name
     if batch is not None and any(single.values()):
         raise UsageError("--batch takes its questions from the file; leave out --from, --to, --ip and their like")
     question = None if batch is not None else _question(single)
-    rule, adjust = _rule(tenant, _switches(switches), assumed)
+    rule, adjust = _rule(tenant, _switches(switches), assumed, mx)
     if batch is not None:
         with _lines(batch) as stream:
             return run_batch(rule, adjust, stream, sys.stdout, require_accept=require_accept, flush=batch == "-")
@@ -108,8 +117,11 @@ def _switches(given: Sequence[str]) -> Switches:
         raise UsageError(str(error)) from error
 
 
-def _rule(tenant: Path, switches: Switches, assumed: str | None) -> tuple[Rule, Callable[[Decision], Decision]]:
-    """The tenant's rule, and what an assumption about RejectDirectSend makes of its decisions."""
+Adjustment = Callable[[Decision], Decision]
+
+
+def _rule(tenant: Path, switches: Switches, assumed: str | None, mx: str | None) -> tuple[Rule, Adjustment]:
+    """The tenant's rule, and what assumptions about RejectDirectSend and MX make of its decisions."""
     from sidedoor.evidence.tenant_files import read_tenant
 
     reading = read_tenant(tenant)
@@ -117,10 +129,27 @@ def _rule(tenant: Path, switches: Switches, assumed: str | None) -> tuple[Rule, 
         raise InputError(str(tenant), "no settings of a tenant", "what Get-AcceptedDomain and its like export")
     for warning in reading.warnings:
         click.echo(f"warning: {printable(warning)}", err=True)
-    snapshot = reading.snapshot
-    if assumed is None:
-        return compile_rule(snapshot, switches), lambda decision: decision
-    return compile_rule(replace(snapshot, reject_direct_send=assumed == "on"), switches), _under_assumption
+    snapshot = _with_mx(reading.snapshot, mx)
+    adjustments = [] if mx is not None else [_under_assumed_mx]
+    if assumed is not None:
+        snapshot = replace(snapshot, reject_direct_send=assumed == "on")
+        adjustments.append(_under_assumption)
+    return compile_rule(snapshot, switches), lambda decision: reduce(lambda d, change: change(d), adjustments, decision)
+
+
+def _with_mx(snapshot: TenantSnapshot, mx: str | None) -> TenantSnapshot:
+    """`check` asks no DNS: the MX is what the user says it is, else Exchange Online."""
+    if mx == "unknown" or isinstance(snapshot.accepted_domains, Unknown):
+        return snapshot
+    exchanger = MailExchanger(mx or MailExchanger.EXCHANGE_ONLINE.value)
+    return replace(snapshot, mail_exchangers={row.domain: exchanger for row in snapshot.accepted_domains})
+
+
+def _under_assumed_mx(decision: Decision) -> Decision:
+    """Mark submissions that rest on the assumed MX: mail of foreign envelope senders."""
+    if decision.submission is not Submission.INTERNET:
+        return decision
+    return replace(decision, certainty=Certainty.ASSUMED, reasons=(*decision.reasons, "mx-assumed"))
 
 
 def _under_assumption(decision: Decision) -> Decision:

@@ -77,6 +77,7 @@ REASONS: dict[str, str] = {
     "mx-none": "The recipient domain publishes no MX, so this mail came in beside it.",
     "mx-mixed": "The recipient domain's MX leads here and elsewhere; which way this mail took cannot be told.",
     "mx-unknown": "Where the recipient domain's MX leads is not known.",
+    "mx-assumed": "The recipient domain's MX was taken to lead to Exchange Online; nobody looked it up.",
     # history
     "recorded-connector": "The service's record names the connector.",
     "recorded-no-connector": "The service's record says that no connector attributed it.",
