@@ -9,8 +9,8 @@ from pathlib import Path
 from sidedoor.audit.engine.staging import Staged
 from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.model import FileCoverage, MissingFact
+from sidedoor.audit.simulate import Tally
 from sidedoor.mail.fact import Unknown
-from sidedoor.policy.decision import Decision
 from sidedoor.tenant.snapshot import TenantSnapshot
 
 
@@ -73,14 +73,12 @@ SOURCES: Mapping[str, _Source] = {
 _OTHER = _Source("no export at hand tells it", "see docs/formats.md for what each export holds")
 
 
-def missing_facts(
-    decisions: Iterable[tuple[Decision, int]], snapshot: TenantSnapshot, *, spf_unknown: bool
-) -> tuple[MissingFact, ...]:
+def missing_facts(tallies: Iterable[Tally], snapshot: TenantSnapshot, *, spf_unknown: bool) -> tuple[MissingFact, ...]:
     """Facts that left decisions undetermined, with the messages that rest on them, the most first."""
     counts: dict[str, int] = {}
-    for decision, messages in decisions:
-        for name in decision.missing:
-            counts[name] = counts.get(name, 0) + messages
+    for tally in tallies:
+        for name in tally.missing:
+            counts[name] = counts.get(name, 0) + tally.messages
     for name, setting in (
         ("accepted-domains", snapshot.accepted_domains),
         ("inbound-connectors", snapshot.inbound_connectors),

@@ -15,9 +15,9 @@ from sidedoor.audit.discover import Inputs, discover
 from sidedoor.audit.dns import SpfLookups, client_names
 from sidedoor.audit.engine.columns import load_classes
 from sidedoor.audit.engine.database import Database, open_database
-from sidedoor.audit.engine.flows import authenticated_use, decide_events, reduce_flows
+from sidedoor.audit.engine.flows import authenticated_use, decide_events, few_possible_keys, reduce_flows
 from sidedoor.audit.engine.merge import disagreements, tenants_of, unite
-from sidedoor.audit.engine.output import daily_counts, load_senders, window, write_messages
+from sidedoor.audit.engine.output import NotPlainError, daily_counts, load_senders, tallies, window, write_messages
 from sidedoor.audit.engine.staging import RejectSink, Staged, Stager
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.listed import ListedSender
@@ -34,7 +34,6 @@ from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Unknown
 from sidedoor.mailauth.facts import DnsFacts, gather
 from sidedoor.mailauth.resolver import Resolver
-from sidedoor.policy.decision import Decision
 from sidedoor.policy.rule import compile_rule
 from sidedoor.policy.switches import DEFAULT_SWITCHES, Switches
 from sidedoor.tenant.snapshot import AcceptedDomain, TenantSnapshot
@@ -92,15 +91,22 @@ def audit(
     progress.step("asking DNS")
     dns = gather(_accepted(tenant.snapshot), options.resolver)
     snapshot = replace(_with_stated_domains(tenant.snapshot, options), mail_exchangers=dns.mx)
+    told = _Told(found, snapshot, dns, options, reject, progress, tenant.warnings)
+    if len(found.histories) == 1:
+        # One file is most likely of plain rows without doubles: take that on trust, and look when it is written.
+        try:
+            with open_database(out) as database:
+                return _Run(database, told, on_trust=True).audit(out)
+        except NotPlainError:
+            progress.step("reading again, with care")
     with open_database(out) as database:
-        return _Run(database, found, snapshot, dns, options, reject, progress, tenant.warnings).audit(out)
+        return _Run(database, told, on_trust=False).audit(out)
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """One audit under way: what its steps share."""
+class _Told:
+    """What an audit is told before it reads the history."""
 
-    database: Database
     found: Inputs
     snapshot: TenantSnapshot
     dns: DnsFacts
@@ -109,99 +115,123 @@ class _Run:
     progress: Progress
     warnings: tuple[str, ...]
 
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One audit under way. `on_trust`: see `Staged`; ends in NotPlainError where trust was misplaced."""
+
+    database: Database
+    told: _Told
+    on_trust: bool
+
     def audit(self, out: Path) -> Audit:
         """The steps in order; each says so to `progress`."""
-        classes = classes_of(self.snapshot)
+        told, step = self.told, self.told.progress.step
+        classes = classes_of(told.snapshot)
         load_classes(self.database, classes)
-        files, notes = self._stage(classes)
-        self.progress.step("joining what several exports say of one message")
-        kinds = unite(self.database, files, self.options.listed_sender, classes)
+        files = self._stage(classes, on_trust=self.on_trust and few_possible_keys(classes))
+        on_trust = any(file.on_trust for file in files)
+        step("joining what several exports say of one message")
+        kinds = unite(self.database, files, told.options.listed_sender, classes)
         self._refuse_two_tenants(files)
-        self.progress.step("deciding flows")
-        decisions = decide_events(self.database, compile_rule(self.snapshot, self.options.switches), classes)
-        flows = reduce_flows(self.database, [decision for decision, _ in decisions])
-        self.progress.step("telling senders apart")
+        step("deciding flows")
+        rule = compile_rule(told.snapshot, told.options.switches)
+        flows = reduce_flows(self.database, decide_events(self.database, rule, classes, on_trust=on_trust))
+        step("telling senders apart")
         senders = make_senders(flows, self._context(flows))
         load_senders(self.database, senders)
-        self.progress.step("writing messages.parquet")
-        messages = write_messages(self.database, out / "messages.parquet")
+        step("writing messages.parquet")
+        messages = write_messages(self.database, out / "messages.parquet", on_trust=on_trust)
+        for file in files:
+            if file.on_trust:
+                file.rows = file.records = messages
+                told.progress.rows(messages)
         daily = daily_counts(self.database)
         senders = [replace(sender, daily=daily.get(sender.id, {})) for sender in senders]
-        coverage = Coverage(
-            messages=messages,
-            files=file_coverage(files, notes, self.found.settings, self.found.skipped),
-            missing=missing_facts(decisions, self.snapshot, spf_unknown=bool(self.dns.spf_unknown) or not self.dns.spf),
-            merged_records=sum(file.records for file in files) - messages,
-            expanded_records=sum(file.expanded for file in files),
-            disagreements=disagreements(self.database, files),
-            warnings=(*self.warnings, *listed_sender_warnings(kinds)),
+        return self._answer(files, kinds, senders, flows, out / "messages.parquet")
+
+    def _answer(
+        self,
+        files: Sequence[Staged],
+        kinds: Mapping[str, ListedSender],
+        senders: Sequence[Sender],
+        flows: Sequence[Flow],
+        path: Path,
+    ) -> Audit:
+        told = self.told
+        counted = tallies(self.database, path)
+        messages = sum(tally.messages for tally in counted)
+        simulation = simulate(counted, senders, flows)
+        known = not isinstance(told.snapshot.accepted_domains, Unknown)
+        spf_unknown = bool(told.dns.spf_unknown) or not told.dns.spf
+        return Audit(
+            tenant=tenant_summary(told.snapshot),
+            window=window(self.database, path),
+            coverage=Coverage(
+                messages=messages,
+                files=file_coverage(files, self._remarks(files), told.found.settings, told.found.skipped),
+                missing=missing_facts(counted, told.snapshot, spf_unknown=spf_unknown),
+                merged_records=sum(file.records for file in files) - messages,
+                expanded_records=sum(file.expanded for file in files),
+                disagreements=disagreements(self.database, files),
+                warnings=(*told.warnings, *listed_sender_warnings(kinds)),
+            ),
+            totals=totals(counted),
+            senders=tuple(senders),
+            simulation=simulation,
+            readiness=readiness(senders, simulation, messages=messages, settings_known=known),
+            timeline=timeline(senders),
+            generated_at=told.options.now,
+            switches=switch_rows(told.options.switches),
         )
-        return self._answer(coverage, window(self.database, out / "messages.parquet"), decisions, flows, senders)
 
     def _refuse_two_tenants(self, files: Sequence[Staged]) -> None:
         """Mail of two tenants in one audit would make each look like the other's stranger."""
         tenants = dict(tenants_of(self.database, files))
-        if self.snapshot.tenant_id:
-            tenants.setdefault(self.snapshot.tenant_id, "the tenant settings")
+        if self.told.snapshot.tenant_id:
+            tenants.setdefault(self.told.snapshot.tenant_id, "the tenant settings")
         if len(tenants) > 1:
             (first, one), (second, other), *_ = tenants.items()
             raise InputError(one, f"tenant {first} here and tenant {second} in {other}", "the exports of one tenant")
 
-    def _answer(
-        self,
-        coverage: Coverage,
-        span: tuple[datetime, datetime] | None,
-        decisions: Sequence[tuple[Decision, int]],
-        flows: Sequence[Flow],
-        senders: Sequence[Sender],
-    ) -> Audit:
-        simulation = simulate(decisions, senders, flows)
-        known = not isinstance(self.snapshot.accepted_domains, Unknown)
-        return Audit(
-            tenant=tenant_summary(self.snapshot),
-            window=span,
-            coverage=coverage,
-            totals=totals(decisions),
-            senders=tuple(senders),
-            simulation=simulation,
-            readiness=readiness(senders, simulation, messages=coverage.messages, settings_known=known),
-            timeline=timeline(senders),
-            generated_at=self.options.now,
-            switches=switch_rows(self.options.switches),
-        )
-
-    def _stage(self, classes: Classes) -> tuple[list[Staged], Mapping[Path, str]]:
+    def _stage(self, classes: Classes, *, on_trust: bool) -> list[Staged]:
         """Read every history; a file in a folder that cannot be read as a whole is noted, a named one is an error."""
-        remarks = dict(incomplete_pages({source.path: source.format for source in self.found.histories}))
         files: list[Staged] = []
-        for source in self.found.histories:
-            self.progress.step(f"reading {source.path.name}")
-            staged = self._stage_one(classes, len(files), source)
-            files.append(staged)
-            parts = (staged.note, remarks.get(source.path, ""), notes(source, staged.rows))
-            remarks[source.path] = "; ".join(part for part in parts if part)
-        return files, remarks
+        for source in self.told.found.histories:
+            self.told.progress.step(f"reading {source.path.name}")
+            named = source.path in self.told.found.named
+            stager = Stager(
+                self.database, classes, self.told.options.read, self.told.reject, self.told.progress.rows,
+                keep_partial=not named, trusting=on_trust,
+            )  # fmt: skip
+            try:
+                files.append(stager.stage(len(files), source))
+            except InputError as error:
+                if named:
+                    raise
+                files.append(_refused(source, error, self.told.reject))
+        return files
 
-    def _stage_one(self, classes: Classes, number: int, source: Recognised) -> Staged:
-        named = source.path in self.found.named
-        stager = Stager(self.database, classes, self.options.read, self.reject, self.progress.rows, not named)
-        try:
-            return stager.stage(number, source)
-        except InputError as error:
-            if named:
-                raise
-            return _refused(source, error, self.reject)
+    def _remarks(self, files: Sequence[Staged]) -> Mapping[Path, str]:
+        """What is remarkable about each file, for coverage."""
+        sources = self.told.found.histories
+        pages = incomplete_pages({source.path: source.format for source in sources})
+        parts = {
+            source.path: (file.note, pages.get(source.path, ""), notes(source, file.rows))
+            for source, file in zip(sources, files, strict=True)
+        }
+        return {path: "; ".join(part for part in texts if part) for path, texts in parts.items()}
 
     def _context(self, flows: Sequence[Flow]) -> AssessmentContext:
         """What the assessment is told beside the flows."""
-        accepted = frozenset(_accepted(self.snapshot))
-        span = window(self.database) or (self.options.now, self.options.now)
+        accepted = frozenset(_accepted(self.told.snapshot))
+        span = window(self.database) or (self.told.options.now, self.told.options.now)
         addresses = sorted({flow.client_ip for flow in flows if flow.client_ip})
         return AssessmentContext(
             accepted_domains=accepted,
             window=span,
-            spf=SpfLookups(self.dns, self.options.resolver),
-            reverse_names=client_names(addresses, self.options.resolver),
+            spf=SpfLookups(self.told.dns, self.told.options.resolver),
+            reverse_names=client_names(addresses, self.told.options.resolver),
             authenticated_use=authenticated_use(self.database),
         )
 

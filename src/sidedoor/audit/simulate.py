@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.model import DayCount, Readiness, Sender, Simulation, Verdict
-from sidedoor.policy.decision import Decision, Submission
+from sidedoor.policy.decision import Submission
 
 
-def simulate(decisions: Iterable[tuple[Decision, int]], senders: Sequence[Sender], flows: Sequence[Flow]) -> Simulation:
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """So many messages were decided alike: `submission`, `would_reject` and `missing` as in a Decision."""
+
+    submission: Submission
+    would_reject: bool | None
+    missing: tuple[str, ...]
+    messages: int
+
+
+def simulate(tallies: Iterable[Tally], senders: Sequence[Sender], flows: Sequence[Flow]) -> Simulation:
     """Count the refused by assessment of their sender; the undetermined and the not stopped beside them."""
-    decided = list(decisions)
+    counted = list(tallies)
     refused = {verdict: sum(s.would_reject for s in senders if s.assessment is verdict) for verdict in Verdict}
     return Simulation(
-        rejected=sum(count for decision, count in decided if decision.would_reject is True),
+        rejected=sum(tally.messages for tally in counted if tally.would_reject is True),
         rejected_legitimate=refused[Verdict.LEGITIMATE],
         rejected_spoofing=refused[Verdict.SPOOFING],
         rejected_unclear=refused[Verdict.UNCLEAR],
-        undetermined=sum(count for decision, count in decided if decision.would_reject is None),
+        undetermined=sum(tally.messages for tally in counted if tally.would_reject is None),
         header_from_spoofs=_header_from_spoofs(senders, flows),
-        sent_directly=sum(count for decision, count in decided if decision.submission is Submission.SENT_DIRECTLY),
+        sent_directly=sum(tally.messages for tally in counted if tally.submission is Submission.SENT_DIRECTLY),
     )
 
 
@@ -71,9 +82,9 @@ def timeline(senders: Iterable[Sender]) -> tuple[DayCount, ...]:
     )
 
 
-def totals(decisions: Iterable[tuple[Decision, int]]) -> Mapping[Submission, int]:
+def totals(tallies: Iterable[Tally]) -> Mapping[Submission, int]:
     """Messages by submission, every word present."""
     counts = dict.fromkeys(Submission, 0)
-    for decision, count in decisions:
-        counts[decision.submission] += count
+    for tally in tallies:
+        counts[tally.submission] += tally.messages
     return counts

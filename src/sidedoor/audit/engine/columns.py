@@ -30,7 +30,7 @@ _DOMAIN_CLASS: Mapping[str, str] = {
 }
 CLASSED = (*_DOMAIN_CLASS, "ip_class")
 # So many domains are compared one after the other; more go through a join.
-_MOST_CASES = 12
+MOST_CASES = 12
 
 
 def load_classes(database: Database, classes: Classes) -> None:
@@ -45,7 +45,7 @@ def with_classes(source: str, present: frozenset[str], classes: Classes) -> str:
     for name, text in _DOMAIN_CLASS.items():
         if text not in present:
             columns.append(f"NULL::SMALLINT AS {name}")
-        elif len(classes.domains.exact) <= _MOST_CASES:
+        elif len(classes.domains.exact) <= MOST_CASES:
             columns.append(f"({_by_cases(text, classes.domains)})::SMALLINT AS {name}")
         else:
             joins.append(f"LEFT JOIN domain_class {name} ON {name}.domain = {domain_of(f's.{text}')}")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sidedoor.audit.classes import DomainClasses
+from sidedoor.audit.engine.columns import MOST_CASES
 from sidedoor.audit.engine.database import identifier, literal
 from sidedoor.evidence.interface import CsvShape
 from sidedoor.evidence.record import FACTS
@@ -44,6 +46,24 @@ def staged_expressions(number: int, shape: CsvShape) -> Mapping[str, str]:
     expressions["tenant_id"] = "NULL::VARCHAR"
     expressions["plain"] = " AND ".join(_plain(expressions, columns))
     return expressions
+
+
+def own_text(shape: CsvShape, domains: DomainClasses) -> str:
+    """SQL over raw cells, true at least for rows with an own, null or empty sender; "" where the domains are too many.
+
+    It comes before everything else and spares the work on all other rows.
+    """
+    ends = [f"@{domain}" for domain, number in domains.exact.items() if number < 0]
+    ends += [suffix for suffix, number in domains.suffixes if number < 0]
+    if len(ends) > MOST_CASES:
+        return ""
+    tests = []
+    for fact in ("envelope_sender", "listed_sender", "header_from"):
+        if fact in shape.columns:
+            cell = identifier(shape.columns[fact])
+            tests += [f"ends_with(lower({cell}), {literal(end)})" for end in ends]
+            tests.append(f"{cell} IN ('', '<>')")
+    return f"coalesce({' OR '.join(tests)}, true)" if tests else ""
 
 
 def _expression(fact: str, columns: Mapping[str, str], shape: CsvShape) -> str:

@@ -7,9 +7,10 @@ with the hash of its flow; `flow_ids` maps that hash to the flow.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
-from sidedoor.audit.classes import Classes
+from sidedoor.audit.classes import FOREIGN_CLASS, Classes
 from sidedoor.audit.engine.columns import ABSENT, UNKNOWN, UNSAID, define_keyed, domain_of
 from sidedoor.audit.engine.database import Database
 from sidedoor.audit.facts import DecisionKey, Representatives, decide_key, wants_sender
@@ -21,6 +22,7 @@ from sidedoor.policy.rule import Rule
 # More flows than anybody reads: the lightest beyond these are counted together, one flow for each decision.
 MOST_FLOWS = 100_000
 _MOST_ADDRESSES = 50
+_MOST_POSSIBLE = 2_000
 # The types are those of the view, because the hash of a number depends on its type.
 _KEY = {
     "env": "SMALLINT",
@@ -47,42 +49,58 @@ _RESULTS = ("spf", "dkim", "dmarc", "compauth", "compauth_reason", "treatment")
 _SENDER = "coalesce(envelope_sender, listed_sender)"
 
 
-def decide_events(database: Database, rule: Rule, classes: Classes) -> list[tuple[Decision, int]]:
+def decide_events(database: Database, rule: Rule, classes: Classes, *, on_trust: bool = False) -> list[Decision]:
     """Decide each distinct decision key once; join the decision back as the views `decided` and `rest_decided`.
 
-    Returns the decisions by number, each with its count of events.
+    `on_trust`: the bulk has not been looked at, so every key it could have is decided. Returns the decisions by number.
     """
     views = {"keyed": "events", "rest_keyed": "rest_events", "slim_keyed": "rest_classes"}
     for view, events in views.items():
         define_keyed(database, view, events)
     names = ", ".join(_KEY)
     rows = database.rows(
-        f"SELECT {names}, count(*) FROM (SELECT {names} FROM keyed UNION ALL SELECT {names} FROM slim_keyed) "
-        f"GROUP BY {names} ORDER BY {names}"
+        f"SELECT DISTINCT {names} FROM (SELECT {names} FROM keyed UNION ALL SELECT {names} FROM slim_keyed)"
     )
+    keys = sorted({*map(tuple, rows), *(possible_keys(classes) if on_trust else ())})
     representatives = Representatives(classes.domains.representatives, classes.addresses.representatives())
-    decisions = [(decide_key(rule, _key(row), representatives), int(row[-1])) for row in rows]
+    decisions = [decide_key(rule, _key(key), representatives) for key in keys]
     columns = {**_KEY, "decision": "INTEGER", "submission": "VARCHAR", "would_reject": "BOOLEAN", "wanted": "BOOLEAN"}
     database.load(
         "decisions",
-        {**columns, "certainty": "VARCHAR"},
+        {**columns, "certainty": "VARCHAR", "missing": "VARCHAR"},
         (
             [
-                *row[: len(_KEY)],
+                *key,
                 number,
                 decision.submission.value,
                 decision.would_reject,
-                wants_sender(decision, own=_key(row).own),
+                wants_sender(decision, own=_key(key).own),
                 decision.certainty.word,
+                ",".join(decision.missing),
             ]
-            for number, (row, (decision, _)) in enumerate(zip(rows, decisions, strict=True))
+            for number, (key, decision) in enumerate(zip(keys, decisions, strict=True))
         ),
     )
-    _join_decisions(database, classes)
+    _join_decisions(database, classes, on_trust=on_trust)
     return decisions
 
 
-def _join_decisions(database: Database, classes: Classes) -> None:
+def possible_keys(classes: Classes) -> Iterator[tuple[Any, ...]]:
+    """Every decision key of a row with a foreign sender in a file without connector, direction and TLS."""
+    numbers = classes.domains.representatives
+    senders = [number for number in numbers if number >= FOREIGN_CLASS]
+    addresses = (UNKNOWN, ABSENT, *classes.addresses.numbers.values())
+    for env, assumed, ip, rcpt in product(senders, (False, True), addresses, numbers):
+        yield env, assumed, ip, rcpt, UNKNOWN, UNSAID, UNSAID, False
+
+
+def few_possible_keys(classes: Classes) -> bool:
+    """Whether `possible_keys` are so few that deciding them all costs less than looking for those that occur."""
+    numbers = len(classes.domains.representatives)
+    return numbers * numbers * 2 * (len(classes.addresses.numbers) + 2) <= _MOST_POSSIBLE
+
+
+def _join_decisions(database: Database, classes: Classes, *, on_trust: bool) -> None:
     """The views `decided` (all columns of the key) and `rest_decided` (rows without connector, direction and TLS)."""
     # One number is joined much faster than eight columns, and a small dense one faster still (no hashing at all).
     names = ", ".join(_KEY)
@@ -93,14 +111,16 @@ def _join_decisions(database: Database, classes: Classes) -> None:
         raise SidedoorError("two decision keys have the same hash; please report this with the version of DuckDB")
     silent = f"k_connector = '{UNSAID}' AND k_direction = '{UNSAID}' AND tls_state = {UNKNOWN}"
     database.run(f"CREATE TEMP TABLE rest_decisions AS SELECT * FROM decisions WHERE {silent}")
-    columns = "k.*, d.decision, d.submission, d.would_reject, d.wanted, d.certainty"
+    columns = "k.*, d.decision, d.would_reject, d.wanted, d.certainty, d.missing"
     database.run(
-        f"CREATE TEMP VIEW decided AS SELECT {columns}, "
+        f"CREATE TEMP VIEW decided AS SELECT {columns}, d.submission, "
         f"CASE WHEN d.wanted THEN hash({', '.join(_FLOW_KEY.values())}) END AS flow_hash "
         f"FROM keyed k JOIN decisions d ON hash({', '.join(f'k.{name}' for name in _KEY)}) = d.key_hash"
     )
+    # A row that turns out not to be plain gets no submission, which `verify_messages` looks for.
+    submission = "CASE WHEN plain THEN d.submission END AS submission" if on_trust else "d.submission"
     database.run(
-        f"CREATE TEMP VIEW rest_decided AS SELECT {columns} "
+        f"CREATE TEMP VIEW rest_decided AS SELECT {columns}, {submission} "
         f"FROM (SELECT *, {code} AS code FROM rest_keyed) k JOIN rest_decisions d USING (code)"
     )
 

@@ -36,28 +36,31 @@ def unite(
     complete = [f"SELECT * FROM read_parquet({literal(path)})" for file in files for path in file.parquets]
     rest = [file.rest for file in files if file.rest]
     _staged_view(database, "staged", complete)
-    _staged_view(database, "staged_rest", rest)
+    _staged_view(database, "staged_rest", rest, "plain")
     _staged_view(database, "staged_slim", [f"SELECT * FROM {file.slim}" for file in files if file.slim])
     _rank_table(database, files)
-    doubled = _find_doubled(database)
+    # A file taken on trust is alone, and looked at for doubles when it has been written.
+    on_trust = any(file.on_trust for file in files)
+    doubled = not on_trust and _find_doubled(database)
     kinds = _listed_kinds(database, files, listed, doubled=doubled)
     if doubled:
         _merge(database, kinds, classes)
     _events(database, "events", "staged", kinds, doubled=doubled, merged=doubled)
-    _events(database, "rest_events", "staged_rest", kinds, doubled=doubled)
+    _events(database, "rest_events", "staged_rest", kinds, "plain", doubled=doubled)
     _events(database, "rest_classes", "staged_slim", kinds, doubled=doubled)
     return {files[number].format: kind for number, kind in kinds.items()}
 
 
-def _staged_view(database: Database, view: str, queries: Sequence[str]) -> None:
-    """A view of COLUMNS over queries that may lack some of them: what is lacking is unknown."""
-    nothing = "SELECT " + ", ".join(f"NULL::{_sql_type(name)} AS {name}" for name in COLUMNS) + " WHERE false"
+def _staged_view(database: Database, view: str, queries: Sequence[str], *more: str) -> None:
+    """A view of COLUMNS (and `more`) over queries that may lack some of them: what is lacking is unknown."""
+    columns = (*COLUMNS, *more)
+    nothing = "SELECT " + ", ".join(f"NULL::{_sql_type(name)} AS {name}" for name in columns) + " WHERE false"
     union = " UNION ALL BY NAME ".join([nothing, *queries])
-    database.run(f"CREATE TEMP VIEW {view} AS SELECT {', '.join(COLUMNS)} FROM ({union})")
+    database.run(f"CREATE TEMP VIEW {view} AS SELECT {', '.join(columns)} FROM ({union})")
 
 
 def _sql_type(name: str) -> str:
-    return {"received_at": "TIMESTAMP", "h": "UBIGINT", "file": "SMALLINT"}.get(
+    return {"received_at": "TIMESTAMP", "h": "UBIGINT", "file": "SMALLINT", "plain": "BOOLEAN"}.get(
         name, "SMALLINT" if name in CLASSED else "VARCHAR"
     )
 
@@ -81,7 +84,7 @@ def _find_doubled(database: Database) -> bool:
     if not database.scalar("SELECT (SELECT count(*) FROM doubled) + (SELECT count(*) FROM general)"):
         return False
     database.run(
-        "CREATE TEMP TABLE several AS SELECT * FROM (FROM staged UNION ALL FROM staged_rest) "
+        "CREATE TEMP TABLE several AS SELECT * FROM (FROM staged UNION ALL SELECT * EXCLUDE plain FROM staged_rest) "
         "WHERE h IN (SELECT h FROM doubled) OR key IN (SELECT key FROM general)"
     )
     database.run(
@@ -175,12 +178,12 @@ def _events(
     view: str,
     source: str,
     kinds: Mapping[int, ListedSender],
-    *,
+    *more: str,
     doubled: bool,
     merged: bool = False,
 ) -> None:
     """One view of events over staged records, with listed senders put where their kind is known."""
-    columns = ", ".join(("key", *FACTS, *CLASSED))
+    columns = ", ".join(("key", *FACTS, *CLASSED, *more))
     query = f"SELECT {columns} FROM (SELECT {_resolved(kinds)} FROM {source}"
     query += " WHERE h NOT IN (SELECT h FROM replaced))" if doubled else ")"
     if merged:

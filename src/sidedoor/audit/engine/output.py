@@ -8,7 +8,9 @@ from pathlib import Path
 
 from sidedoor.audit.engine.database import Database, literal
 from sidedoor.audit.model import Sender
+from sidedoor.audit.simulate import Tally
 from sidedoor.errors import SidedoorError
+from sidedoor.policy.decision import Submission
 
 # The contract's columns first, in its order; the others are additive.
 _MESSAGE_COLUMNS = (
@@ -24,6 +26,7 @@ _MESSAGE_COLUMNS = (
     "assessment",
     "would_reject",
     "certainty",
+    "missing",
     "listed_sender",
     "helo",
     "tls",
@@ -50,8 +53,15 @@ def load_senders(database: Database, senders: Iterable[Sender]) -> None:
     )
 
 
-def write_messages(database: Database, path: Path) -> int:
-    """Write one row per message and recipient; returns how many. The file appears whole or not at all."""
+class NotPlainError(Exception):
+    """A file taken on trust has rows that are not plain, or doubles: it must be read with care."""
+
+
+def write_messages(database: Database, path: Path, *, on_trust: bool = False) -> int:
+    """Write one row per message and recipient; returns how many. The file appears whole or not at all.
+
+    Raises NotPlainError, and leaves nothing, where trust was misplaced.
+    """
     columns = ", ".join(_MESSAGE_COLUMNS)
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -59,12 +69,38 @@ def write_messages(database: Database, path: Path) -> int:
         named = f"SELECT {columns} FROM decided LEFT JOIN flow_hashes USING (flow_hash, decision)"
         rest = "SELECT *, NULL::VARCHAR AS sender_id, NULL::VARCHAR AS assessment FROM rest_decided"
         database.run(f"COPY ({named} UNION ALL SELECT {columns} FROM ({rest})) TO {literal(partial)} ({options})")
+        if on_trust:
+            _verify(database, partial)
         partial.replace(path)
     except OSError as error:
         raise SidedoorError(f"{path}: cannot be written ({error.strerror})") from error
     finally:
         partial.unlink(missing_ok=True)
     return int(database.scalar(f"SELECT count(*) FROM read_parquet({literal(path)})"))
+
+
+def _verify(database: Database, partial: Path) -> None:
+    """Every row was plain, and no message and recipient stands twice (by a hash, so a chance hit reads again)."""
+    written = f"FROM read_parquet({literal(partial)})"
+    if database.scalar(f"SELECT count(*) {written} WHERE submission IS NULL"):
+        raise NotPlainError
+    doubles = (
+        f"SELECT h FROM (SELECT hash(network_message_id, recipient) AS h {written}) GROUP BY h HAVING count(*) > 1"
+    )
+    if database.scalar(f"SELECT count(*) FROM ({doubles})"):
+        raise NotPlainError
+
+
+def tallies(database: Database, path: Path) -> list[Tally]:
+    """The rows of messages.parquet by what was decided of them."""
+    rows = database.rows(
+        f"SELECT submission, would_reject, missing, count(*) FROM read_parquet({literal(path)}) "
+        "GROUP BY ALL ORDER BY ALL"
+    )
+    return [
+        Tally(Submission(submission), would_reject, tuple(missing.split(",")) if missing else (), count)
+        for submission, would_reject, missing, count in rows
+    ]
 
 
 def daily_counts(database: Database) -> dict[str, dict[date, int]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from sidedoor.audit.classes import Classes
 from sidedoor.audit.engine.columns import CLASSED, with_classes
 from sidedoor.audit.engine.database import NULL_MARK, Database, DatabaseInputError, literal, read_own_csv
-from sidedoor.audit.engine.fastcsv import staged_expressions
+from sidedoor.audit.engine.fastcsv import own_text, staged_expressions
 from sidedoor.errors import InputError
 from sidedoor.evidence.interface import CsvShape, ReadOptions, Recognised
 from sidedoor.evidence.record import FACTS, Record, RejectedRow
@@ -43,7 +43,8 @@ class Staged:
     """One staged file. `rows` counts the data rows read, rejected ones included; `records` those written.
 
     parquets: complete records; of a large CSV only those that may need a sender. `rest` is then the query that reads
-    its other records again, and the table `slim` has the classes of those.
+    its other records again, and the table `slim` has the classes of those. Where there is no such table, the rest is
+    taken on trust: nobody has looked at it yet, `rows` and `records` are not counted, and `verify_messages` must.
     """
 
     path: Path
@@ -57,6 +58,11 @@ class Staged:
     expanded: int = 0  # records beyond the first of their row
     note: str = ""
 
+    @property
+    def on_trust(self) -> bool:
+        """Whether nobody has looked at the rest yet."""
+        return bool(self.rest) and not self.slim
+
 
 @dataclass(frozen=True, slots=True)
 class Stager:
@@ -68,6 +74,7 @@ class Stager:
     reject: RejectSink
     progress: Progress
     keep_partial: bool = False  # keep the rows before the point where a file breaks off
+    trusting: bool = False  # a large file may be looked at once only, on trust that every row is plain and single
 
     def stage(self, number: int, source: Recognised) -> Staged:
         """Read one recognised file, the fast way where that is possible."""
@@ -78,7 +85,11 @@ class Stager:
             shape = source.csv(self.options)
             if shape is not None and _TEXT_OF_THE_RULE & set(shape.columns):
                 shape = None
-        staged = None if shape is None else self.stage_columns(number, source, shape)
+        staged = None
+        if shape is not None and self.trusting and not self.classes.every_sender:
+            staged = self.stage_on_trust(number, source, shape)
+        if shape is not None and staged is None:
+            staged = self.stage_columns(number, source, shape)
         return staged or self.stage_rows(number, source, source.read(self.options))
 
     def stage_rows(self, number: int, source: Recognised, readings: Iterator[Record | RejectedRow]) -> Staged:
@@ -131,11 +142,39 @@ class Stager:
             staged.note = f"breaks off: {error}"
             yield RejectedRow(staged.rows + 1, f"the file breaks off here: {error.found}", "")
 
+    def stage_on_trust(self, number: int, source: Recognised, shape: CsvShape) -> Staged | None:
+        """The fastest way: only rows that may need a sender are staged. None where they are not all plain."""
+        table = csv_table(source.path, shape)
+        condition = own_text(shape, self.classes.domains)
+        some = self._classed(number, shape, f"(SELECT * FROM {table} WHERE {condition})" if condition else table)
+        kept = self.database.folder / f"records-{number}-kept.parquet"
+        filled = ", ".join(name for name in STAGED if name in {*shape.columns, "file", "key", "envelope_sender"})
+        try:
+            self._to_parquet(
+                f"SELECT {filled}, {', '.join(CLASSED)}, h, plain FROM ({some}) WHERE {self._may_need_sender()}", kept
+            )
+            trouble = self.database.scalar("SELECT count(*) FROM reject_errors") or self.database.scalar(
+                f"SELECT count(*) FROM read_parquet({literal(kept)}) WHERE NOT coalesce(plain, false)"
+            )
+        except DatabaseInputError:
+            return None
+        finally:
+            self.database.run("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+        if trouble:
+            kept.unlink()
+            return None
+        rest = f"SELECT * FROM ({self._classed(number, shape, table)}) WHERE NOT {self._may_need_sender()}"
+        return Staged(source.path, source.format.name, [kept], rest=rest)
+
+    def _classed(self, number: int, shape: CsvShape, table: str) -> str:
+        """A query over raw cells that gives the staged columns, `plain`, `h` and the classes."""
+        selected = ", ".join(f"{text} AS {name}" for name, text in staged_expressions(number, shape).items())
+        query = f"SELECT {selected}, hash(key, recipient) AS h FROM {table}"
+        return with_classes(query, frozenset(shape.columns) | {"envelope_sender"}, self.classes)
+
     def stage_columns(self, number: int, source: Recognised, shape: CsvShape) -> Staged | None:
         """The fast way: plain rows by DuckDB, odd ones by the row reader. None where a line is broken."""
-        selected = ", ".join(f"{text} AS {name}" for name, text in staged_expressions(number, shape).items())
-        query = f"SELECT {selected}, hash(key, recipient) AS h FROM {csv_table(source.path, shape)}"
-        classed = with_classes(query, frozenset(shape.columns) | {"envelope_sender"}, self.classes)
+        classed = self._classed(number, shape, csv_table(source.path, shape))
         filled = [name for name in STAGED if name in {*shape.columns, "key", "envelope_sender"}]
         texts = f"CASE WHEN {self._may_need_sender()} THEN [{', '.join(f'{name}::VARCHAR' for name in filled)}] END"
         slim = f"SELECT file, h, {', '.join(CLASSED)}, plain, {texts} AS texts FROM ({classed})"
