@@ -11,6 +11,7 @@ import codecs
 import io
 import re
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -20,6 +21,7 @@ HEAD = 65_536
 """Bytes of a file that tell its encoding."""
 _OPENING = 64  # bytes in which NULs at every other place show UTF-16
 _CHUNK = 1 << 20
+_MOST_SCANNED = 64  # chunks: reading gigabytes only to learn that they are ASCII would cost more than the audit
 # UTF-32 first: its little-endian mark begins with the one of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -72,7 +74,10 @@ def _ansi_or_utf8(sample: bytes) -> str:
 
 
 def encoding_of(path: Path) -> str:
-    """The codec of a whole file; its first accented letter may be far down. Raises InputError for no readable file."""
+    """The codec of a file; its first accented letter may be far down, and is looked for in the first 64 MB.
+
+    Raises InputError for no readable file.
+    """
     try:
         state = path.stat()
         return _encoding_of(path, state.st_size, state.st_mtime_ns)
@@ -94,7 +99,7 @@ def _scan(handle: IO[bytes]) -> str:
     """utf-8, or cp1252 where bytes beyond ASCII occur and none of them make up a UTF-8 sequence."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     foreign: set[int] = set()
-    while chunk := handle.read(_CHUNK):
+    for chunk in islice(iter(lambda: handle.read(_CHUNK), b""), _MOST_SCANNED):
         if chunk.isascii() and not decoder.getstate()[0]:
             continue
         if _MULTIBYTE.search(decoder.decode(chunk)):
