@@ -36,7 +36,7 @@ def unite(
     complete = [f"SELECT * FROM read_parquet({literal(path)})" for file in files for path in file.parquets]
     rest = [file.rest for file in files if file.rest]
     _staged_view(database, "staged", complete)
-    _staged_view(database, "staged_rest", rest, "plain")
+    _staged_view(database, "staged_rest", rest, "utc")
     _staged_view(database, "staged_slim", [f"SELECT * FROM {file.slim}" for file in files if file.slim])
     _rank_table(database, files)
     # A file taken on trust is alone, and looked at for doubles when it has been written.
@@ -46,7 +46,7 @@ def unite(
     if doubled:
         _merge(database, kinds, classes)
     _events(database, "events", "staged", kinds, doubled=doubled, merged=doubled)
-    _events(database, "rest_events", "staged_rest", kinds, "plain", doubled=doubled)
+    _events(database, "rest_events", "staged_rest", kinds, "utc", doubled=doubled)
     _events(database, "rest_classes", "staged_slim", kinds, doubled=doubled)
     return {files[number].format: kind for number, kind in kinds.items()}
 
@@ -60,7 +60,7 @@ def _staged_view(database: Database, view: str, queries: Sequence[str], *more: s
 
 
 def _sql_type(name: str) -> str:
-    return {"received_at": "TIMESTAMP", "h": "UBIGINT", "file": "SMALLINT", "plain": "BOOLEAN"}.get(
+    return {"received_at": "TIMESTAMP", "h": "UBIGINT", "file": "SMALLINT", "utc": "BOOLEAN"}.get(
         name, "SMALLINT" if name in CLASSED else "VARCHAR"
     )
 
@@ -84,7 +84,7 @@ def _find_doubled(database: Database) -> bool:
     if not database.scalar("SELECT (SELECT count(*) FROM doubled) + (SELECT count(*) FROM general)"):
         return False
     database.run(
-        "CREATE TEMP TABLE several AS SELECT * FROM (FROM staged UNION ALL SELECT * EXCLUDE plain FROM staged_rest) "
+        "CREATE TEMP TABLE several AS SELECT * FROM (FROM staged UNION ALL SELECT * EXCLUDE utc FROM staged_rest) "
         "WHERE h IN (SELECT h FROM doubled) OR key IN (SELECT key FROM general)"
     )
     database.run(

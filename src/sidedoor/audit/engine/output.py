@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from sidedoor.audit.engine.database import Database, literal
+from sidedoor.audit.engine.fastcsv import plain_values
 from sidedoor.audit.model import Sender
 from sidedoor.audit.simulate import Tally
 from sidedoor.errors import SidedoorError
@@ -82,7 +83,10 @@ def write_messages(database: Database, path: Path, *, on_trust: bool = False) ->
 def _verify(database: Database, partial: Path) -> None:
     """Every row was plain, and no message and recipient stands twice (by a hash, so a chance hit reads again)."""
     written = f"FROM read_parquet({literal(partial)})"
-    if database.scalar(f"SELECT count(*) {written} WHERE submission IS NULL"):
+    senders = {name: f"coalesce({name}, '')" for name in ("listed_sender", "envelope_sender", "header_from")}
+    values = {name: name for name in ("received_at", "recipient", "client_ip")}
+    plain = ["submission IS NOT NULL", *plain_values({**values, **senders, "key": "network_message_id"})]
+    if database.scalar(f"SELECT count(*) {written} WHERE NOT coalesce({' AND '.join(plain)}, false)"):
         raise NotPlainError
     doubles = (
         f"SELECT h FROM (SELECT hash(network_message_id, recipient) AS h {written}) GROUP BY h HAVING count(*) > 1"
