@@ -73,8 +73,13 @@ SOURCES: Mapping[str, _Source] = {
 _OTHER = _Source("no export at hand tells it", "see docs/formats.md for what each export holds")
 
 
-def missing_facts(tallies: Iterable[Tally], snapshot: TenantSnapshot, *, spf_unknown: bool) -> tuple[MissingFact, ...]:
-    """Facts that left decisions undetermined, with the messages that rest on them, the most first."""
+def missing_facts(
+    tallies: Iterable[Tally], snapshot: TenantSnapshot, *, spf_unknown: Sequence[str]
+) -> tuple[MissingFact, ...]:
+    """Facts that left decisions undetermined, with the messages that rest on them, the most first.
+
+    `spf_unknown`: accepted domains whose SPF record could not be had.
+    """
     counts: dict[str, int] = {}
     for tally in tallies:
         for name in tally.missing:
@@ -86,10 +91,15 @@ def missing_facts(tallies: Iterable[Tally], snapshot: TenantSnapshot, *, spf_unk
     ):
         if isinstance(setting, Unknown):
             counts.setdefault(name, 0)
-    if spf_unknown:
-        counts.setdefault("spf", 0)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(_missing(name, messages) for name, messages in ordered)
+    missing = tuple(_missing(name, messages) for name, messages in ordered)
+    return (*missing, _missing_spf(spf_unknown)) if spf_unknown else missing
+
+
+def _missing_spf(domains: Sequence[str]) -> MissingFact:
+    shown = ", ".join(domains[:3]) + (f" and {len(domains) - 3} more" if len(domains) > 3 else "")
+    why = f"the published SPF record of {shown} could not be had, so its senders could not be checked against it"
+    return MissingFact("spf", why, SOURCES["spf"].how_to_get_it)
 
 
 def _missing(name: str, messages: int) -> MissingFact:

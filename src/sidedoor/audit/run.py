@@ -163,7 +163,7 @@ class _Run:
         messages = sum(tally.messages for tally in counted)
         simulation = simulate(counted, senders, flows)
         known = not isinstance(told.snapshot.accepted_domains, Unknown)
-        spf_unknown = bool(told.dns.spf_unknown) or not told.dns.spf
+        spf_unknown = sorted(str(domain) for domain in told.dns.spf_unknown)
         return Audit(
             tenant=tenant_summary(told.snapshot),
             window=window(self.database, path),

@@ -111,7 +111,7 @@ def _resolver(zones: tuple[Path, ...], *, offline: bool) -> Resolver:
     if zones:
         from sidedoor.mailauth.zonefile import read_zones
 
-        return read_zones(zones)
+        return read_zones([file for path in zones for file in _zone_files(path)])
     if offline:
         from sidedoor.mailauth.resolver import Offline
 
@@ -119,6 +119,11 @@ def _resolver(zones: tuple[Path, ...], *, offline: bool) -> Resolver:
     from sidedoor.mailauth.livedns import LiveDns
 
     return LiveDns()
+
+
+def _zone_files(path: Path) -> list[Path]:
+    """The master file itself, or all files of a folder of them."""
+    return sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
 
 
 def _domains(texts: tuple[str, ...]) -> tuple[Domain, ...]:
