@@ -130,3 +130,13 @@ def listed_sender_warnings(kinds: Mapping[str, ListedSender]) -> tuple[str, ...]
         ListedSender.UNKNOWN: "whether the sender column of {} is the envelope sender or header From is not known",
     }
     return tuple(texts[kind].format(name) for name, kind in sorted(kinds.items()))
+
+
+def stranger_warnings(strangers: int, messages: int) -> tuple[str, ...]:
+    """Say how much mail has neither sender nor recipient in an accepted domain."""
+    if not strangers:
+        return ()
+    return (
+        f"{strangers:,} of {messages:,} messages have neither sender nor recipient in an accepted domain: "
+        "are history and settings of one tenant?",
+    )

@@ -10,14 +10,22 @@ from typing import Protocol
 
 from sidedoor.audit.classes import Classes, classes_of
 from sidedoor.audit.context import AssessmentContext
-from sidedoor.audit.coverage import file_coverage, listed_sender_warnings, missing_facts
+from sidedoor.audit.coverage import file_coverage, listed_sender_warnings, missing_facts, stranger_warnings
 from sidedoor.audit.discover import Inputs, discover
 from sidedoor.audit.dns import SpfLookups, client_names
 from sidedoor.audit.engine.columns import load_classes
 from sidedoor.audit.engine.database import Database, open_database
 from sidedoor.audit.engine.flows import authenticated_use, decide_events, few_possible_keys, reduce_flows
 from sidedoor.audit.engine.merge import disagreements, tenants_of, unite
-from sidedoor.audit.engine.output import NotPlainError, daily_counts, load_senders, tallies, window, write_messages
+from sidedoor.audit.engine.output import (
+    NotPlainError,
+    daily_counts,
+    load_senders,
+    strangers,
+    tallies,
+    window,
+    write_messages,
+)
 from sidedoor.audit.engine.staging import RejectSink, Staged, Stager
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.listed import ListedSender
@@ -161,8 +169,11 @@ class _Run:
         told = self.told
         counted = tallies(self.database, path)
         messages = sum(tally.messages for tally in counted)
+        foreign = self._strangers(path)
+        warnings = (*told.warnings, *listed_sender_warnings(kinds), *stranger_warnings(foreign, messages))
         simulation = simulate(counted, senders, flows)
-        known = not isinstance(told.snapshot.accepted_domains, Unknown)
+        # Mostly strangers: the history and the settings are hardly of one tenant, and "ready" would be about another.
+        known = not isinstance(told.snapshot.accepted_domains, Unknown) and foreign * 2 <= messages
         spf_unknown = sorted(str(domain) for domain in told.dns.spf_unknown)
         return Audit(
             tenant=tenant_summary(told.snapshot),
@@ -174,7 +185,7 @@ class _Run:
                 merged_records=sum(file.records for file in files) - messages,
                 expanded_records=sum(file.expanded for file in files),
                 disagreements=disagreements(self.database, files),
-                warnings=(*told.warnings, *listed_sender_warnings(kinds)),
+                warnings=warnings,
             ),
             totals=totals(counted),
             senders=tuple(senders),
@@ -184,6 +195,10 @@ class _Run:
             generated_at=told.options.now,
             switches=switch_rows(told.options.switches),
         )
+
+    def _strangers(self, path: Path) -> int:
+        """Messages between strangers; none where nobody knows who is one."""
+        return 0 if isinstance(self.told.snapshot.accepted_domains, Unknown) else strangers(self.database, path)
 
     def _refuse_two_tenants(self, files: Sequence[Staged]) -> None:
         """Mail of two tenants in one audit would make each look like the other's stranger."""

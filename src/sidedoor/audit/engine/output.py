@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 
+from sidedoor.audit.engine.columns import domain_of
 from sidedoor.audit.engine.database import Database, literal
 from sidedoor.audit.engine.fastcsv import plain_values
 from sidedoor.audit.model import Sender
@@ -105,6 +106,24 @@ def tallies(database: Database, path: Path) -> list[Tally]:
         Tally(Submission(submission), would_reject, tuple(missing.split(",")) if missing else (), count)
         for submission, would_reject, missing, count in rows
     ]
+
+
+def strangers(database: Database, path: Path) -> int:
+    """Messages that are none of the tenant's: neither their sender nor their recipient is in an accepted domain.
+
+    Decided as outbound, since nobody else would have handed them to this service; exports of another tenant look so.
+    """
+    own = "SELECT domain FROM domain_class WHERE class < 0"
+    seen = " AND ".join(
+        f"coalesce({domain_of(column)}, '') NOT IN ({own})"
+        for column in ("envelope_sender", "listed_sender", "header_from")
+    )
+    return int(
+        database.scalar(
+            f"SELECT count(*) FROM read_parquet({literal(path)}) WHERE submission = 'outbound' AND {seen} "
+            "AND coalesce(envelope_sender, listed_sender, header_from, '<>') <> '<>'"
+        )
+    )
 
 
 def daily_counts(database: Database) -> dict[str, dict[date, int]]:
