@@ -136,7 +136,5 @@ def stranger_warnings(strangers: int, messages: int) -> tuple[str, ...]:
     """Say how much mail has neither sender nor recipient in an accepted domain."""
     if not strangers:
         return ()
-    return (
-        f"{strangers:,} of {messages:,} messages have neither sender nor recipient in an accepted domain: "
-        "are history and settings of one tenant?",
-    )
+    who = f"{strangers:,} of {messages:,} messages have neither sender nor recipient in an accepted domain"
+    return (f"{who}: are history and settings of one tenant?",)

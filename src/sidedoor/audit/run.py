@@ -170,7 +170,7 @@ class _Run:
         counted = tallies(self.database, path)
         messages = sum(tally.messages for tally in counted)
         foreign = self._strangers(path)
-        warnings = (*told.warnings, *listed_sender_warnings(kinds), *stranger_warnings(foreign, messages))
+        warnings = (*stranger_warnings(foreign, messages), *told.warnings, *listed_sender_warnings(kinds))
         simulation = simulate(counted, senders, flows)
         # Mostly strangers: the history and the settings are hardly of one tenant, and "ready" would be about another.
         known = not isinstance(told.snapshot.accepted_domains, Unknown) and foreign * 2 <= messages

@@ -27,6 +27,7 @@ MAX_WIDTH = 100
 
 _SIGNS = {Verdict.LEGITIMATE: ("✓", "+"), Verdict.SPOOFING: ("✕", "x"), Verdict.UNCLEAR: ("?", "?")}
 _STYLES = {Verdict.LEGITIMATE: "green", Verdict.SPOOFING: "red", Verdict.UNCLEAR: "magenta"}
+TOP_WARNINGS = 3
 _STATES = {"ready": "green", "not-ready": "red", "undetermined": "magenta"}
 
 
@@ -37,6 +38,7 @@ def summary(audit: Audit, out_dir: Path, console: Console) -> None:
     _totals(page, audit)
     _senders(page, audit)
     _missing(page, audit)
+    _warnings(page, audit)
     _files(page, audit)
     _next(page, audit, out_dir)
 
@@ -154,6 +156,15 @@ def _missing(page: _Page, audit: Audit) -> None:
         told_by = page.fit(item.how_to_get_it, 110)
         page.line((page.fit(item.fact, 30), "bold"), about, ": ", told_by, indent=2, bullet="- ")
     _more(page, len(missing) - TOP_FACTS, "fact")
+
+
+def _warnings(page: _Page, audit: Audit) -> None:
+    if not audit.coverage.warnings:
+        return
+    page.heading("Mind")
+    for text in audit.coverage.warnings[:TOP_WARNINGS]:
+        page.line(page.fit(text, 220), indent=2, bullet="- ")
+    _more(page, len(audit.coverage.warnings) - TOP_WARNINGS, "remark")
 
 
 def _troubled(files: Iterable[FileCoverage]) -> Iterator[tuple[FileCoverage, str]]:
