@@ -123,13 +123,14 @@ def file_coverage(
 
 
 def listed_sender_warnings(kinds: Mapping[str, ListedSender]) -> tuple[str, ...]:
-    """Say what was taken from list-type traces' sender column, for each format that has one."""
+    """Say what was taken from list-type traces' sender column, one sentence a kind."""
     texts = {
-        ListedSender.ENVELOPE: "the sender column of {} was read as the envelope sender",
-        ListedSender.HEADER: "the sender column of {} was read as the header From",
-        ListedSender.UNKNOWN: "whether the sender column of {} is the envelope sender or header From is not known",
+        ListedSender.UNKNOWN: "whether the sender shown by {} is the envelope sender or header From is not known",
+        ListedSender.ENVELOPE: "the sender shown by {} was read as the envelope sender",
+        ListedSender.HEADER: "the sender shown by {} was read as the header From",
     }
-    return tuple(texts[kind].format(name) for name, kind in sorted(kinds.items()))
+    formats = {kind: sorted(name for name, other in kinds.items() if other is kind) for kind in texts}
+    return tuple(text.format(", ".join(formats[kind])) for kind, text in texts.items() if formats[kind])
 
 
 def stranger_warnings(strangers: int, messages: int) -> tuple[str, ...]:

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 TOP_SENDERS = 6
 TOP_FACTS = 3
-TOP_FILES = 4
+TOP_FILES = 3
 MAX_WIDTH = 100
 
 _SIGNS = {Verdict.LEGITIMATE: ("✓", "+"), Verdict.SPOOFING: ("✕", "x"), Verdict.UNCLEAR: ("?", "?")}
 _STYLES = {Verdict.LEGITIMATE: "green", Verdict.SPOOFING: "red", Verdict.UNCLEAR: "magenta"}
-TOP_WARNINGS = 3
+TOP_WARNINGS = 1
 _STATES = {"ready": "green", "not-ready": "red", "undetermined": "magenta"}
 
 
