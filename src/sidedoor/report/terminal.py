@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TOP_SENDERS = 6
 TOP_FACTS = 3
-TOP_FILES = 3
+TOP_FILES = 4
 MAX_WIDTH = 100
 
 _SIGNS = {Verdict.LEGITIMATE: ("✓", "+"), Verdict.SPOOFING: ("✕", "x"), Verdict.UNCLEAR: ("?", "?")}
