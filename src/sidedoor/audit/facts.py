@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from sidedoor.audit.classes import FIRST_OWN_CLASS
 from sidedoor.mail.address import NULL_REVERSE_PATH, Address, EnvelopeSender
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Fact, Unknown
@@ -52,20 +53,26 @@ def decide_key(rule: Rule, key: DecisionKey, of: Representatives) -> Decision:
     recipient: Fact[Address] = _NO_RECIPIENT if key.rcpt == UNKNOWN else Address("recipient", of.domains[key.rcpt])
     decision = rule.decide(
         Connection(client_ip=_client_ip(key.ip, of), tls=_tls(key.tls), authenticated_as=_NO_LOGIN),
-        Envelope(_envelope_sender(key.env, of.domains), recipient),
+        Envelope(_envelope_sender(key, of.domains), recipient),
         MessageFacts(
             connector=_NO_CONNECTOR if key.connector is None else (key.connector or None),
             direction=_NO_DIRECTION if key.direction is None else Direction(key.direction),
             accepted=True,
         ),
     )
-    return replace(decision, certainty=Certainty.ASSUMED) if key.assumed else decision
+    assumed = key.assumed or (key.env == UNKNOWN and key.ip == ABSENT)
+    return replace(decision, certainty=Certainty.ASSUMED) if assumed else decision
 
 
-def _envelope_sender(env: int, representatives: Mapping[int, Domain]) -> Fact[EnvelopeSender]:
-    if env == UNKNOWN:
-        return _NO_SENDER
-    return NULL_REVERSE_PATH if env == ABSENT else Address("sender", representatives[env])
+def _envelope_sender(key: DecisionKey, representatives: Mapping[int, Domain]) -> Fact[EnvelopeSender]:
+    if key.env == ABSENT:
+        return NULL_REVERSE_PATH
+    if key.env != UNKNOWN:
+        return Address("sender", representatives[key.env])
+    if key.ip == ABSENT and key.own:
+        # Nobody connected and the author is ours: it began in a mailbox here, and so did its envelope sender.
+        return Address("sender", representatives[FIRST_OWN_CLASS])
+    return _NO_SENDER
 
 
 def _client_ip(ip: int, of: Representatives) -> Fact[IPAddress | None]:
