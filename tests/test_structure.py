@@ -84,7 +84,7 @@ def test_only_the_shell_prints_or_exits() -> None:
     assert calls == []
 
 
-# Written in parts, so that this file does not find itself.
+# Written in parts here, and with % in the examples, so that this file does not find itself.
 MACHINE = re.compile(
     r"(?<![\w.<*/-])/(?:" + "|".join(("wor" + "k", "ro" + "ot", "ho" + "me")) + r")/"
     r"|https?://[^/\s]*(?:pyp"
@@ -99,18 +99,18 @@ MACHINE = re.compile(
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("read /work/shared/x", True),
-        ("'/root/.cache'", True),
-        ("/home/me/x", True),
-        ("https://pypi.org/simple", True),
-        ("file:///opt/wheels", True),
-        ("src/work/x", False),
+        ("read /w%ork/shared/x", True),
+        ("'/r%oot/.cache'", True),
+        ("/h%ome/me/x", True),
+        ("https://py%pi.org/simple", True),
+        ("file:/%//opt/wheels", True),
+        ("src/w%ork/x", False),
         ("<root>x</root>/", False),
         ("at home/work, or not", False),
     ],
 )
 def test_the_pattern_for_traces(text: str, found: bool) -> None:
-    assert bool(MACHINE.search(text)) is found
+    assert bool(MACHINE.search(text.replace("%", ""))) is found
 
 
 def test_no_traces_of_a_machine() -> None:
