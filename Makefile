@@ -4,7 +4,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-STAMPS := .stamps
+# Within .venv, so that whoever removes it removes what is said of it.
+STAMPS := .venv/stamps
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench clean format
 
@@ -19,9 +20,9 @@ $(STAMPS)/dev: $(STAMPS)/venv
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-$(STAMPS)/apt: scripts/setup.sh
+$(STAMPS)/apt: scripts/setup.sh | $(STAMPS)/venv
 	@bash scripts/setup.sh apt
-	@mkdir -p $(STAMPS) && touch $@
+	@touch $@
 
 demo: $(STAMPS)/venv ## make an invented tenant, audit it, say where the report lies
 	@bash scripts/demo.sh
@@ -46,4 +47,4 @@ bench: $(STAMPS)/dev ## run the benchmarks one after another; each prints ratios
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 clean: ## remove what the commands made
-	rm -rf .venv $(STAMPS) demo-tenant demo-report build dist *.egg-info src/*.egg-info
+	rm -rf .venv demo-tenant demo-report build dist *.egg-info src/*.egg-info

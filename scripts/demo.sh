@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes the invented tenant once for each version of the package, and audits it.
+# Makes the invented tenant once for each state of the code that makes it, and audits it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 sidedoor=.venv/bin/sidedoor
-version=$("$sidedoor" --version)
+version=$(cat src/sidedoor/demo/*.py src/sidedoor/cli/demo.py | cksum)
 if [ "$(cat demo-tenant/.version 2>/dev/null)" != "$version" ]; then
   rm -rf demo-tenant
   "$sidedoor" demo demo-tenant
