@@ -2,83 +2,119 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeAlias
 
 from sidedoor.demo import exports
+from sidedoor.demo.broken import broken_enhanced, broken_events, broken_trace
 from sidedoor.demo.message import Message
-from sidedoor.demo.population import actors
-from sidedoor.demo.settings import TENANT_ID, write_settings, write_zones
+from sidedoor.demo.settings import TENANT_ID, fixed_zones, write_settings, write_zones
+from sidedoor.demo.sinks import CsvSink, GraphSink, JsonSink, PagedSink, Sink
 from sidedoor.demo.traffic import Plan, messages
+from sidedoor.demo.truth import Truth
 from sidedoor.errors import SidedoorError, UsageError
 
 MARK = "made-by-sidedoor-demo.txt"
-# Rows that nobody can read: a day that does not exist, an address that is none, a row cut short, no recipient.
-_REST = ("a@b.example", "c@d.example")
-BROKEN: tuple[Sequence[str], ...] = (
-    ("bad-1", "<bad-1@x>", "11/31/2026 8:00:00 AM", *_REST, "192.0.2.1", "", "no such day", "Delivered", "1"),
-    ("bad-2", "<bad-2@x>", "11/3/2026 8:00:00 AM", *_REST, "999.0.2.1", "", "no address", "Delivered", "1"),
-    ("bad-3", "<bad-3@x>", "11/3/2026 8:00:00 AM"),
-    ("bad-4", "<bad-4@x>", "", *_REST, "192.0.2.1", "", "no time", "Delivered", "1"),
-)
+_BULK = {"mailboxes", "internet", "bounces"}  # senders in truth.json are all others
+_HUNTING_DAYS = 30  # advanced hunting keeps no more
+_DETAILS = 20
+
+Wanted: TypeAlias = Callable[[Message], bool]
 
 
 def make(folder: Path, plan: Plan) -> int:
     """Write settings, zones, history and truth; returns the number of messages.
 
-    Raises UsageError for a folder that holds something else, SidedoorError where it cannot be written.
+    Raises UsageError for a folder that holds something else or a domain the zones need for others, SidedoorError where
+    it cannot be written.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
-        raise UsageError(f"{folder}: is not empty and not made by `sidedoor demo`; choose another folder")
+    _refuse_others(folder)
+    taken = [zone for zone in fixed_zones() if plan.domain == zone or plan.domain.endswith(f".{zone}")]
+    if taken:
+        raise UsageError(f"--domain: {plan.domain} belongs to somebody else in the invented world; choose another")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARK).write_text(f"An invented tenant: {plan.domain}, seed {plan.seed}.\n", encoding="utf-8")
+        for old in (*folder.glob("graph_page*.json"), *folder.glob("zones/*.zone")):
+            old.unlink()  # a shorter history has fewer of them, another domain others
         write_settings(folder, plan.domain)
         write_zones(folder / "zones", plan.domain)
-        history = sorted(messages(plan), key=lambda message: (message.received_at, message.key), reverse=True)
-        _write_history(folder, history, plan)
-        _write_truth(folder / "truth.json", history, plan)
+        return _write_history(folder, plan)
     except OSError as error:
         raise SidedoorError(f"{folder}: cannot be written ({error.strerror})") from error
-    return len(history)
 
 
-def _write_history(folder: Path, history: Sequence[Message], plan: Plan) -> None:
-    """Each format holds the part of the history that it would in a real tenant."""
-    own = [message for message in history if message.sender not in {"mailboxes", "internet", "bounces"}]
-    recent = [message for message in history if message.received_at > plan.end - timedelta(days=30)]
-    exports.write_message_trace(folder / "MessageTraceV2.csv", history, BROKEN)
-    exports.write_email_events(folder / "EmailEvents_last_30_days.csv", recent)
-    exports.write_extended(folder / "historical_extended.csv", own, TENANT_ID)
-    exports.write_enhanced(folder / "historical_enhanced.csv", history[: len(history) // 50])
-    exports.write_graph_pages(folder, history[: min(1500, len(history) // 20)])
-    exports.write_details(folder / "MessageTraceDetailV2.json", own[:20])
+def _refuse_others(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; choose a folder")
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise UsageError(f"{folder}: is not empty and not made by `sidedoor demo`; choose another folder")
 
 
-def _write_truth(path: Path, history: Sequence[Message], plan: Plan) -> None:
-    """What an audit should find: senders with their kinds, messages by submission, what would be refused."""
-    counts = Counter(message.sender for message in history)
-    truth = {
-        "domain": plan.domain,
-        "seed": plan.seed,
-        "messages": len(history),
-        "rejected_rows": len(BROKEN),
-        "submissions": dict(sorted(Counter(message.submission for message in history).items())),
-        "would_reject": sum(message.would_reject for message in history),
-        "senders": [
-            {
-                "key": actor.key,
-                "kind": actor.kind,
-                "honest": actor.honest,
-                "networks": list(actor.networks),
-                "affected": actor.affected,
-                "messages": counts[actor.key],
-            }
-            for actor in actors()
-        ],
-        "of_message": {message.key: [message.sender, message.submission, message.would_reject] for message in history},
-    }
-    path.write_text(json.dumps(truth), encoding="utf-8")
+def _write_history(folder: Path, plan: Plan) -> int:
+    """One pass: each message goes to the exports that would hold it in a real tenant."""
+    with ExitStack() as stack:
+        truth = Truth(stack, folder)
+        tables = _tables(stack, folder)
+        sinks = [(truth, _first(plan.rows)), *_sinks(folder, tables, plan)]
+        for message in messages(plan):
+            for sink, wanted in sinks:
+                if wanted(message):
+                    sink.add(message)
+        for sink, _ in sinks:
+            sink.finish()
+        truth.write(plan, [row for table in tables.values() for row in table.rejected])
+        return truth.counts.total()
+
+
+def _tables(stack: ExitStack, folder: Path) -> dict[str, CsvSink]:
+    """The CSV exports: PowerShell 7 quotes every cell, the portal puts a BOM, historical searches are UTF-16."""
+    trace, events, enhanced = exports.TRACE_HEADER, exports.EVENTS_HEADER, exports.ENHANCED_HEADER
+    return {
+        "trace": CsvSink(
+            stack, folder / "MessageTraceV2.csv", trace, lambda message: [exports.trace_row(message)],
+            encoding="utf-8", broken=broken_trace(trace), quoted=True,
+        ),
+        "events": CsvSink(
+            stack, folder / "EmailEvents_last_30_days.csv", events, lambda message: [exports.event_row(message)],
+            encoding="utf-8-sig", broken=broken_events(events),
+        ),
+        "extended": CsvSink(
+            stack, folder / "historical_extended.csv", exports.EXTENDED_HEADER, _both_events, encoding="utf-16-le",
+        ),
+        "enhanced": CsvSink(
+            stack, folder / "historical_enhanced.csv", enhanced, lambda message: [exports.enhanced_row(message)],
+            encoding="utf-16", broken=broken_enhanced(enhanced), gap=11,
+        ),
+    }  # fmt: skip
+
+
+def _both_events(message: Message) -> list[list[str]]:
+    return [list(exports.extended_row(message, event, TENANT_ID)) for event in ("RECEIVE", "DELIVER")]
+
+
+def _sinks(folder: Path, tables: dict[str, CsvSink], plan: Plan) -> list[tuple[Sink, Wanted]]:
+    """Each sink with the messages it takes."""
+    start = plan.end - timedelta(days=_HUNTING_DAYS)
+    details = _first(_DETAILS)
+    return [
+        (PagedSink(tables["trace"], exports.trace_row), lambda _: True),
+        (tables["events"], lambda message: message.received_at >= start),
+        (tables["extended"], _named),
+        (tables["enhanced"], _first(max(100, plan.rows // 50))),
+        (GraphSink(folder, exports.graph_row), _first(min(1500, plan.rows // 20))),
+        (JsonSink(folder / "MessageTraceDetailV2.json", exports.detail_row), lambda m: _named(m) and details(m)),
+    ]
+
+
+def _named(message: Message) -> bool:
+    return message.sender not in _BULK
+
+
+def _first(count: int) -> Wanted:
+    """True for the first `count` messages asked about."""
+    left = iter(range(count))
+    return lambda _: next(left, None) is not None

@@ -28,9 +28,10 @@ FOREIGN_PASS: Results = ("pass", "none", "fail", "fail")  # SPF of the attacker'
 class Actor:
     """One real-world sender. `{d}` in addresses and names stands for the tenant's main domain.
 
-    share: its part of the own-domain mail. first, last: days of activity, counted back from the end (last 0 is today);
-    every: only each n-th day. per_day is bound by share. recipients: local parts, or "self", or "staff" for anybody.
-    envelope: envelope senders; "" repeats the header From. header: header From addresses, or "staff".
+    share: its part of the own-domain mail. first, last: days of activity, counted back from the end; month_end: only
+    the last two days of each month. recipients: local parts, or "self", or "staff" for anybody. envelope: envelope
+    senders, none where they repeat the header From; header: header From addresses, or "staff". affected: whether
+    RejectDirectSend would refuse its mail.
     """
 
     key: str
@@ -45,13 +46,20 @@ class Actor:
     hours: Sequence[int] = OFFICE_HOURS
     first: int = 999
     last: int = 0
-    every: int = 1
+    month_end: bool = False
     tls: str = "TLS1.2"
     results: Results = FAILING
     status: str = "Delivered"
     subject: str = "Message"
     connector: str = ""
     affected: bool = True
+
+    @property
+    def submission(self) -> str:
+        """How its mail gets in, in the words of the rule."""
+        if self.connector:
+            return "onpremises-connector"
+        return "direct-send" if self.affected else "internet"
 
 
 def actors() -> tuple[Actor, ...]:
@@ -80,7 +88,7 @@ def _applications() -> tuple[Actor, ...]:
         Actor("monitoring", "monitoring", True, ["203.0.113.22"], "mon01.{d}", ["alerts@{d}"], ["ops", "oncall"],
               16, hours=NIGHT, subject="[P2] disk at 91%", results=LISTED),
         Actor("erp", "erp", True, ["203.0.113.23"], "erp.{d}", ["invoices@{d}"], ["accounting", "sales", "ap"],
-              9, hours=(5,), every=14, subject="Invoice run", results=LISTED),
+              9, hours=(5,), month_end=True, subject="Invoice run", results=LISTED),
         Actor("quarterly", "batch job", True, ["203.0.113.24"], "batch02.{d}", ["reports@{d}"], ["board"], 0.4,
               hours=(6,), first=50, last=50, results=LISTED, subject="Quarterly figures"),
         Actor("hr-ipv6", "application", True, ["2001:db8:10::25"], "hr.{d}", ["hr@{d}"], ["staff"], 5,

@@ -1,0 +1,103 @@
+"""The audit of an invented tenant, scored against the truth that the generator wrote beside it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from sidedoor.cli.main import main
+
+# Different domain, seed, size and length: what holds for one tenant alone is luck.
+TENANTS = {
+    "default": ("--rows", "3000"),
+    "other": ("--rows", "4000", "--seed", "7", "--domain", "fabrikam.example", "--days", "40"),
+}
+
+
+class Audited(NamedTuple):
+    """A tenant, what the generator says of it, and what the audit made of it."""
+
+    folder: Path
+    truth: dict[str, Any]
+    report: dict[str, Any]
+    output: Path
+
+    def assessment_of(self) -> dict[str, set[str]]:
+        """Key of each true sender -> the assessments given to the addresses it sent from."""
+        given: dict[str, set[str]] = {}
+        for true in self.truth["senders"]:
+            names = set(true["networks"])
+            given[true["key"]] = {
+                sender["assessment"] for sender in self.report["senders"] if names & set(_hosts(sender["networks"]))
+            }
+        return given
+
+
+def _hosts(networks: list[str]) -> list[str]:
+    from ipaddress import ip_network
+
+    return [str(host) for network in networks for host in ip_network(network)]
+
+
+@pytest.fixture(scope="module", params=TENANTS)
+def audited(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Audited:
+    folder = tmp_path_factory.mktemp("demo")
+    tenant, output = folder / "tenant", folder / "report"
+    assert main(["demo", str(tenant), *TENANTS[request.param]]) == 0
+    assert main(["audit", str(tenant), "--dns", str(tenant / "zones"), "-o", str(output)]) == 0
+    truth = json.loads((tenant / "truth.json").read_text(encoding="utf-8"))
+    return Audited(tenant, truth, json.loads((output / "report.json").read_text(encoding="utf-8")), output)
+
+
+def test_every_export_is_recognised(audited: Audited) -> None:
+    formats = {Path(file["path"]).name: file["format"] for file in audited.report["coverage"]["files"]}
+    skipped = {name for name, found in formats.items() if found == "skipped" and not name.endswith(".zone")}
+    assert skipped == {"made-by-sidedoor-demo.txt", "truth.json", "truth_messages.csv"}
+    assert set(formats.values()) == {
+        "email-events", "graph-message-trace", "historical-enhanced", "historical-extended", "message-trace-v2",
+        "skipped", "tenant-settings", "trace-detail-v2",
+    }  # fmt: skip
+
+
+def test_counts_are_those_of_the_truth(audited: Audited) -> None:
+    totals = {name: total["messages"] for name, total in audited.report["totals"].items() if total["messages"]}
+    assert totals == audited.truth["submissions"]
+    assert audited.report["coverage"]["messages"] == audited.truth["messages"]
+    simulation = audited.report["simulation"]["reject_direct_send"]
+    assert (simulation["rejected"], simulation["undetermined"]) == (audited.truth["would_reject"], 0)
+
+
+def test_unreadable_rows_are_those_of_the_truth(audited: Audited) -> None:
+    with (audited.output / "rejected_rows.csv").open(encoding="utf-8-sig", newline="") as file:
+        found = {(Path(row["file"]).name, int(row["row"])) for row in csv.DictReader(file)}
+    assert len(found) == 20
+    assert found == {(row["file"], row["row"]) for row in audited.truth["rejected_rows"]}
+
+
+def test_nothing_is_missing_that_the_demo_could_tell(audited: Audited) -> None:
+    assert audited.report["coverage"]["missing"] == []
+
+
+def test_no_honest_sender_is_called_spoofing_and_no_spoof_legitimate(audited: Audited) -> None:
+    given = audited.assessment_of()
+    honest = {true["key"]: true["truth"] == "honest" for true in audited.truth["senders"]}
+    assert {key for key in given if honest[key] and "spoofing" in given[key]} == set()
+    assert {key for key in given if not honest[key] and "legitimate" in given[key]} == set()
+
+
+def test_every_affected_honest_sender_is_found(audited: Audited) -> None:
+    given = audited.assessment_of()
+    affected = {true["key"] for true in audited.truth["senders"] if true["truth"] == "honest" and true["would_reject"]}
+    assert len(affected) >= 10
+    assert {key for key in affected if not given[key]} == set()
+
+
+def test_each_sender_has_its_messages(audited: Audited) -> None:
+    counts = Counter({true["key"]: true["messages"] for true in audited.truth["senders"] if true["would_reject"]})
+    direct = sum(s["messages"] for s in audited.report["senders"] if s["submission"] == "direct-send")
+    assert sum(counts.values()) == direct == audited.truth["submissions"]["direct-send"]
