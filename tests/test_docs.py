@@ -12,6 +12,9 @@ import click
 import pytest
 
 from sidedoor.cli.main import COMMANDS, sidedoor
+from sidedoor.policy.decision import Step
+from sidedoor.policy.replies import REPLIES
+from sidedoor.policy.switches import OPEN_QUESTIONS, SWITCHES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
@@ -208,3 +211,25 @@ def test_standards_are_cited_in_one_form() -> None:
     assert len(cited) > 50
     wrong = [f"{path.relative_to(ROOT)}: {found}" for path, found in cited if not WELL_FORMED.fullmatch(found)]
     assert wrong == []
+
+
+def rows_below(page: str, heading: str) -> list[list[str]]:
+    """Cells of the first table below a heading, the head of the table left out."""
+    table = re.search(r"(?:^\|.*\n)+", text(ROOT / page).partition(f"\n## {heading}\n")[2], re.MULTILINE)
+    assert table is not None
+    return [[cell.strip() for cell in line.strip("|\n").split(" | ")] for line in table[0].splitlines()[2:]]
+
+
+def test_the_rules_tables_are_the_code() -> None:
+    assert [row[0].strip("`") for row in rows_below("docs/rule.md", "Steps")] == [
+        step.name.lower().replace("_", "-") for step in Step
+    ]
+    assert rows_below("docs/rule.md", "Open questions the rule does not ask") == [
+        [row.question, row.handling] for row in OPEN_QUESTIONS
+    ]
+    assert [(cells[0], *cells[2:]) for cells in rows_below("docs/rule.md", "Switches")] == [
+        (f"`{row.name}`", row.certainty.word, row.meaning, row.source) for row in SWITCHES
+    ]
+    assert rows_below("docs/rule.md", "Replies") == [
+        [f"`{row.reply}`", row.meaning, row.certainty.word, row.source] for row in REPLIES.values()
+    ]
