@@ -26,7 +26,7 @@ from sidedoor.audit.engine.output import (
     window,
     write_messages,
 )
-from sidedoor.audit.engine.staging import RejectSink, Staged, Stager
+from sidedoor.audit.engine.staging import COLUMNAR_FROM_BYTES, RejectSink, Staged, Stager
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.model import Audit, Coverage, Sender
@@ -72,6 +72,7 @@ class AuditOptions:
     tenant: files and folders of the tenant export, beside what lies among the inputs.
     accepted_domains: stands in where the inputs hold no Get-AcceptedDomain export.
     listed_sender: what list-type traces show in their sender column; None lets the data show it.
+    columnar_from: bytes from which DuckDB reads a CSV file by itself.
     """
 
     resolver: Resolver
@@ -81,6 +82,7 @@ class AuditOptions:
     read: ReadOptions = field(default_factory=ReadOptions)
     listed_sender: ListedSender | None = None
     switches: Switches = DEFAULT_SWITCHES
+    columnar_from: int = COLUMNAR_FROM_BYTES
 
 
 def audit(
@@ -217,7 +219,7 @@ class _Run:
             named = source.path in self.told.found.named
             stager = Stager(
                 self.database, classes, self.told.options.read, self.told.reject, self.told.progress.rows,
-                keep_partial=not named, trusting=on_trust,
+                keep_partial=not named, trusting=on_trust, columnar_from=self.told.options.columnar_from,
             )  # fmt: skip
             try:
                 files.append(stager.stage(len(files), source))

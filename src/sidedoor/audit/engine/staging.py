@@ -75,12 +75,13 @@ class Stager:
     progress: Progress
     keep_partial: bool = False  # keep the rows before the point where a file breaks off
     trusting: bool = False  # a large file may be looked at once only, on trust that every row is plain and single
+    columnar_from: int = COLUMNAR_FROM_BYTES
 
     def stage(self, number: int, source: Recognised) -> Staged:
         """Read one recognised file, the fast way where that is possible."""
         shape = None
         # Networks too wide to be listed are looked up by address afterwards, which needs every address at hand.
-        large = source.path.stat().st_size >= COLUMNAR_FROM_BYTES and self.classes.addresses.all_listed
+        large = source.path.stat().st_size >= self.columnar_from and self.classes.addresses.all_listed
         if source.csv is not None and large:
             shape = source.csv(self.options)
             if shape is not None and _TEXT_OF_THE_RULE & set(shape.columns):
