@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections import Counter
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import duckdb
 import pytest
 
 from sidedoor.cli.main import main
@@ -39,8 +40,6 @@ class Audited(NamedTuple):
 
 
 def _hosts(networks: list[str]) -> list[str]:
-    from ipaddress import ip_network
-
     return [str(host) for network in networks for host in ip_network(network)]
 
 
@@ -97,7 +96,37 @@ def test_every_affected_honest_sender_is_found(audited: Audited) -> None:
     assert {key for key in affected if not given[key]} == set()
 
 
-def test_each_sender_has_its_messages(audited: Audited) -> None:
-    counts = Counter({true["key"]: true["messages"] for true in audited.truth["senders"] if true["would_reject"]})
-    direct = sum(s["messages"] for s in audited.report["senders"] if s["submission"] == "direct-send")
-    assert sum(counts.values()) == direct == audited.truth["submissions"]["direct-send"]
+def test_every_message_has_the_way_in_and_the_forecast_of_the_truth(audited: Audited) -> None:
+    with (audited.folder / "truth_messages.csv").open(encoding="utf-8", newline="") as file:
+        expected = {
+            row["message"]: (row["true_submission"], row["refused_when_closed"] == "true")
+            for row in csv.DictReader(file)
+        }
+    query = "SELECT network_message_id, submission, would_reject FROM read_parquet(?)"
+    rows = duckdb.execute(query, [str(audited.output / "messages.parquet")]).fetchall()
+    assert len(rows) == len(expected)
+    assert {key: (submission, refused) for key, submission, refused in rows} == expected
+
+
+def test_no_message_is_lost_or_lent_between_honest_and_spoofed_senders(audited: Audited) -> None:
+    with (audited.folder / "truth_messages.csv").open(encoding="utf-8", newline="") as file:
+        truth_of = {row["message"]: row["true_sender"] for row in csv.DictReader(file)}
+    honest = {true["key"]: true["truth"] == "honest" for true in audited.truth["senders"]}
+    query = "SELECT sender_id, network_message_id FROM read_parquet(?) WHERE sender_id IS NOT NULL"
+    kinds: dict[str, set[bool]] = {}
+    for sender, key in duckdb.execute(query, [str(audited.output / "messages.parquet")]).fetchall():
+        kinds.setdefault(sender, set()).add(honest[truth_of[key]])
+    assert {sender for sender, kind in kinds.items() if len(kind) > 1} == set()
+
+
+def test_plain_cases_are_not_left_to_a_person(audited: Audited) -> None:
+    given = audited.assessment_of()
+    vouched = ("printers-hq", "monitoring", "erp", "quarterly", "hr-ipv6", "ticketing", "newsletter", "survey-unlisted")
+    assert {key: given[key] for key in vouched} == {key: {"legitimate"} for key in vouched}
+    bursts = ("lure-self", "spray")
+    assert {key: given[key] for key in bursts} == {key: {"spoofing"} for key in bursts}
+
+
+def test_mail_that_the_switch_does_not_stop_is_counted(audited: Audited) -> None:
+    spoofs = sum(true["messages"] for true in audited.truth["senders"] if true["kind"] == "header From spoof")
+    assert audited.report["simulation"]["not_stopped"] == {"header_from_spoofs": spoofs, "sent_directly": 0}
