@@ -130,3 +130,18 @@ def test_plain_cases_are_not_left_to_a_person(audited: Audited) -> None:
 def test_mail_that_the_switch_does_not_stop_is_counted(audited: Audited) -> None:
     spoofs = sum(true["messages"] for true in audited.truth["senders"] if true["kind"] == "header From spoof")
     assert audited.report["simulation"]["not_stopped"] == {"header_from_spoofs": spoofs, "sent_directly": 0}
+
+
+def test_the_zones_explain_the_spf_results_of_the_exports(audited: Audited) -> None:
+    """The audit evaluates SPF where the exports do not tell it: both must say the same of one sender."""
+    own = [sender for sender in audited.report["senders"] if sender["submission"] == "direct-send"]
+    assert len(own) > 10
+    told = {sender["name"]: set(sender["authentication"]["spf"]) for sender in own}
+    assert {name for name, results in told.items() if len(results) != 1} == set()
+    assert set.union(*told.values()) == {"pass", "softfail"}
+
+
+def test_the_exports_do_not_contradict_each_other(audited: Audited) -> None:
+    # Historical searches know two directions: what EmailEvents calls intra-org or outbound they call originating.
+    told = [each for each in audited.report["coverage"]["disagreements"] if "originating" not in each["example"]]
+    assert told == []

@@ -17,9 +17,9 @@ ANY_HOUR = tuple(range(24))
 
 Results: TypeAlias = tuple[str, str, str, str]
 """What the service found: SPF, DKIM, DMARC, composite authentication."""
-FAILING: Results = ("fail", "none", "fail", "fail")
+FAILING: Results = ("softfail", "none", "fail", "fail")  # the tenant's SPF ends in ~all
 LISTED: Results = ("pass", "none", "pass", "pass")
-SIGNED: Results = ("fail", "pass", "pass", "pass")
+SIGNED: Results = ("softfail", "pass", "pass", "pass")
 BOTH: Results = ("pass", "pass", "pass", "pass")
 FOREIGN_PASS: Results = ("pass", "none", "fail", "fail")  # SPF of the attacker's own domain
 
