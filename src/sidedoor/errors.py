@@ -2,6 +2,7 @@
 
 SidedoorError               anything a user can be told in one sentence
 ├── UsageError              2   the command was put together wrongly
+├── OutputError             2   what was to be written cannot be: no folder, no right, no room
 ├── InputError              3   a file cannot be read: file, line, found, expected
 └── UnreachableError        4   tenant or network did not answer
 
@@ -20,6 +21,12 @@ class SidedoorError(Exception):
 
 class UsageError(SidedoorError):
     """The question itself is wrong: options that do not go together, a value that is no value."""
+
+    exit_code = 2
+
+
+class OutputError(SidedoorError):
+    """A file that cannot be written where the user wants it; `str()` names it and why."""
 
     exit_code = 2
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from sidedoor.errors import SidedoorError, UsageError
+from sidedoor.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -96,7 +96,7 @@ def _run(inputs: Sequence[Path], output: Path, options: AuditOptions, *, quiet: 
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SidedoorError(f"{output}: cannot be made ({error.strerror})") from error
+        raise OutputError(f"{output}: cannot be made ({error.strerror})") from error
     with _progress(quiet=quiet) as progress, RejectedRowsWriter(output / REJECTED) as rejected:
         result = audit(inputs, output, options, rejected.write, progress)
         progress.step("writing the report")

@@ -15,7 +15,7 @@ from sidedoor.demo.settings import TENANT_ID, fixed_zones, write_settings, write
 from sidedoor.demo.sinks import CsvSink, GraphSink, JsonSink, PagedSink, Sink
 from sidedoor.demo.traffic import Plan, messages
 from sidedoor.demo.truth import Truth
-from sidedoor.errors import SidedoorError, UsageError
+from sidedoor.errors import OutputError, UsageError
 
 MARK = "made-by-sidedoor-demo.txt"
 _BULK = {"mailboxes", "internet", "bounces"}  # senders in truth.json are all others
@@ -28,7 +28,7 @@ Wanted: TypeAlias = Callable[[Message], bool]
 def make(folder: Path, plan: Plan) -> int:
     """Write settings, zones, history and truth; returns the number of messages.
 
-    Raises UsageError for a folder that holds something else or a domain the zones need for others, SidedoorError where
+    Raises UsageError for a folder that holds something else or a domain the zones need for others, OutputError where
     it cannot be written.
     """
     _refuse_others(folder)
@@ -44,7 +44,7 @@ def make(folder: Path, plan: Plan) -> int:
         write_zones(folder / "zones", plan.domain)
         return _write_history(folder, plan)
     except OSError as error:
-        raise SidedoorError(f"{folder}: cannot be written ({error.strerror})") from error
+        raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
 
 
 def _refuse_others(folder: Path) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from sidedoor.errors import SidedoorError
+from sidedoor.errors import OutputError
 
 
 def partial_of(path: Path) -> Path:
@@ -16,12 +16,12 @@ def partial_of(path: Path) -> Path:
 
 
 def cannot_write(path: Path, error: OSError) -> NoReturn:
-    """Say so in a sentence. Raises SidedoorError."""
-    raise SidedoorError(f"{path}: cannot be written ({error.strerror or error})") from error
+    """Say so in a sentence. Raises OutputError."""
+    raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def write_files(contents: Mapping[Path, bytes]) -> None:
-    """Write all files beside their places first, then move all into place. Raises SidedoorError; leaves no rests."""
+    """Write all files beside their places first, then move all into place. Raises OutputError; leaves no rests."""
     path = None
     try:
         for path, content in contents.items():

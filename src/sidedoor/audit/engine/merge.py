@@ -221,12 +221,17 @@ def disagreements(database: Database, files: Sequence[Staged]) -> tuple[Disagree
     return tuple(sorted(found, key=lambda row: (row.fact, row.believed, row.doubted)))
 
 
+# Historical searches know two directions; what EmailEvents calls intra-org and outbound is originating to them.
+_ORIGINATING = "CASE WHEN direction IN ('intra-org', 'outbound') THEN 'originating' ELSE direction END"
+
+
 def _disagreements_about(database: Database, fact: str) -> list[Disagreement]:
     """Pairs of formats that differ about `fact`, with the number of messages and one example."""
     # Known absence against a value counts ("" and a name); silence (NULL) does not.
+    value = _ORIGINATING if fact == "direction" else fact
     rows = database.rows(
         f"WITH differing AS (SELECT key, recipient FROM spread WHERE {fact} IS NOT NULL GROUP BY key, recipient "
-        f"HAVING min({fact}) <> max({fact})), told AS (SELECT s.key, s.recipient, f.format, s.{fact} AS value, "
+        f"HAVING min({value}) <> max({value})), told AS (SELECT s.key, s.recipient, f.format, s.{fact} AS value, "
         f"r.r_{fact} || CASE WHEN s.{fact} = '' THEN '1' ELSE '0' END || s.{fact} AS place FROM spread s "
         f"JOIN differing d ON s.key = d.key AND s.recipient IS NOT DISTINCT FROM d.recipient "
         f"JOIN ranks r USING (file) JOIN formats f USING (file) WHERE s.{fact} IS NOT NULL), "

@@ -11,7 +11,7 @@ from sidedoor.audit.engine.database import Database, literal
 from sidedoor.audit.engine.fastcsv import plain_values
 from sidedoor.audit.model import Sender
 from sidedoor.audit.simulate import Tally
-from sidedoor.errors import SidedoorError
+from sidedoor.errors import OutputError
 from sidedoor.policy.decision import Submission
 
 # The contract's columns first, in its order; the others are additive.
@@ -75,7 +75,7 @@ def write_messages(database: Database, path: Path, *, on_trust: bool = False) ->
             _verify(database, partial)
         partial.replace(path)
     except OSError as error:
-        raise SidedoorError(f"{path}: cannot be written ({error.strerror})") from error
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
     finally:
         partial.unlink(missing_ok=True)
     return int(database.scalar(f"SELECT count(*) FROM read_parquet({literal(path)})"))
