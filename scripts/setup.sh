@@ -13,7 +13,11 @@ apt_install() {
 
 venv() {
   if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    if as_root; then apt_install python3; else echo "setup: Python 3.11 or newer is needed ($python)" >&2; exit 1; fi
+    as_root && apt_install python3
+    if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "setup: Python 3.11 or newer is needed ($python)" >&2
+      exit 1
+    fi
   fi
   if [ ! -x .venv/bin/python ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     rm -rf .venv

@@ -58,8 +58,8 @@ def test_every_export_is_recognised(audited: Audited) -> None:
     skipped = {name for name, found in formats.items() if found == "skipped" and not name.endswith(".zone")}
     assert skipped == {"made-by-sidedoor-demo.txt", "truth.json", "truth_messages.csv"}
     assert set(formats.values()) == {
-        "email-events", "graph-message-trace", "historical-enhanced", "historical-extended", "message-trace-v2",
-        "skipped", "tenant-settings", "trace-detail-v2",
+        "connector-report", "email-events", "graph-message-trace", "historical-enhanced", "historical-extended",
+        "message-trace-v2", "skipped", "tenant-settings", "trace-detail-v2",
     }  # fmt: skip
 
 
@@ -99,13 +99,15 @@ def test_every_affected_honest_sender_is_found(audited: Audited) -> None:
 def test_every_message_has_the_way_in_and_the_forecast_of_the_truth(audited: Audited) -> None:
     with (audited.folder / "truth_messages.csv").open(encoding="utf-8", newline="") as file:
         expected = {
-            row["message"]: (row["true_submission"], row["refused_when_closed"] == "true")
+            (row["message"], row["recipient"]): (row["true_submission"], row["refused_when_closed"] == "true")
             for row in csv.DictReader(file)
         }
-    query = "SELECT network_message_id, submission, would_reject FROM read_parquet(?)"
+    query = "SELECT network_message_id, recipient, submission, would_reject FROM read_parquet(?)"
     rows = duckdb.execute(query, [str(audited.output / "messages.parquet")]).fetchall()
     assert len(rows) == len(expected)
-    assert {key: (submission, refused) for key, submission, refused in rows} == expected
+    assert {(key, recipient): told for key, recipient, *told in rows} == {
+        key: [*told] for key, told in expected.items()
+    }
 
 
 def test_no_message_is_lost_or_lent_between_honest_and_spoofed_senders(audited: Audited) -> None:
@@ -129,7 +131,20 @@ def test_plain_cases_are_not_left_to_a_person(audited: Audited) -> None:
 
 def test_mail_that_the_switch_does_not_stop_is_counted(audited: Audited) -> None:
     spoofs = sum(true["messages"] for true in audited.truth["senders"] if true["kind"] == "header From spoof")
-    assert audited.report["simulation"]["not_stopped"] == {"header_from_spoofs": spoofs, "sent_directly": 0}
+    direct = audited.truth["submissions"]["sent-directly"]
+    assert audited.report["simulation"]["not_stopped"] == {"header_from_spoofs": spoofs, "sent_directly": direct}
+    assert spoofs
+    assert direct
+
+
+def test_who_comes_beside_the_mail_filter_is_named(audited: Audited) -> None:
+    beside = {true["key"] for true in audited.truth["senders"] if true["submission"] == "sent-directly"}
+    named = [each for each in audited.report["senders"] if each["submission"] == "sent-directly"]
+    given = audited.assessment_of()
+    assert beside == {"supplier-edi", "filter-bypass"}
+    assert sum(each["messages"] for each in named) == audited.truth["submissions"]["sent-directly"]
+    assert given["supplier-edi"] == {"legitimate"}
+    assert "legitimate" not in given["filter-bypass"] != set()
 
 
 def test_the_zones_explain_the_spf_results_of_the_exports(audited: Audited) -> None:

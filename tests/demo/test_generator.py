@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import tracemalloc
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sidedoor.cli import demo
 from sidedoor.cli.main import main
 from sidedoor.demo.make import make
 from sidedoor.demo.message import Message
 from sidedoor.demo.traffic import Plan, messages
 from sidedoor.errors import UsageError
+from sidedoor.policy.decision import Submission
+from sidedoor.report.words import SUBMISSION
 
 END = datetime(2026, 11, 20, tzinfo=UTC)
 PLAN = Plan("contoso.com", 3000, 60, 1, END)
@@ -64,10 +70,28 @@ def test_another_plan_gives_another_history(tenant: Path, tmp_path: Path, other:
 @pytest.mark.parametrize("days", [35, 90])
 def test_as_many_messages_as_asked_for_newest_first(rows: int, days: int) -> None:
     history = list(messages(Plan("contoso.com", rows, days, 3, END)))
-    assert len(history) == rows == len({message.key for message in history})
+    assert len(history) == rows == len({(message.key, message.recipient) for message in history})
     assert all(one.received_at >= other.received_at for one, other in pairwise(history))
     assert history[-1].received_at > END - timedelta(days=days)
     assert history[0].received_at < END
+
+
+def test_some_messages_have_two_recipients_and_say_the_same_to_both() -> None:
+    told: dict[str, list[Message]] = {}
+    for message in messages(PLAN):
+        told.setdefault(message.key, []).append(message)
+    several = [copies for copies in told.values() if len(copies) > 1]
+    assert len(several) > PLAN.rows / 50
+    for one, other in several:
+        assert one.recipient != other.recipient
+        assert replace(one, recipient="") == replace(other, recipient="")
+        assert one.envelope_sender != "<>"
+
+
+def test_self_addressed_lures_stay_so() -> None:
+    lures = [message for message in messages(PLAN) if message.sender == "lure-self"]
+    assert lures
+    assert all(message.recipient == message.header_from for message in lures)
 
 
 def test_addresses_are_nobodys() -> None:
@@ -76,11 +100,13 @@ def test_addresses_are_nobodys() -> None:
 
 
 def test_formats_agree_on_every_message(tenant: Path) -> None:
-    truth: dict[str, Message] = {message.key: message for message in messages(PLAN)}
-    trace = {row["MessageTraceId"]: row for row in table(tenant / "MessageTraceV2.csv", "utf-8")}
+    truth: dict[tuple[str, str], Message] = {(message.key, message.recipient): message for message in messages(PLAN)}
+    rows = table(tenant / "MessageTraceV2.csv", "utf-8")
+    trace = {(row["MessageTraceId"], row["RecipientAddress"]): row for row in rows}
     assert truth.keys() == trace.keys()
     for row in table(tenant / "EmailEvents_last_30_days.csv", "utf-8-sig"):
-        message, shown = truth[row["NetworkMessageId"]], trace[row["NetworkMessageId"]]
+        key = row["NetworkMessageId"], row["RecipientEmailAddress"]
+        message, shown = truth[key], trace[key]
         ip = row["SenderIPv4"] or row["SenderIPv6"]
         seen = row["SenderFromAddress"], row["RecipientEmailAddress"], ip, row["Subject"]
         assert seen == (shown["SenderAddress"], shown["RecipientAddress"], shown["FromIP"], shown["Subject"])
@@ -89,7 +115,7 @@ def test_formats_agree_on_every_message(tenant: Path) -> None:
     extended = [row for row in table(tenant / "historical_extended.csv", "utf-16-le") if row["event_id"] == "RECEIVE"]
     assert len(extended) > 100
     for row in extended:
-        message = truth[row["network_message_id"]]
+        message = truth[row["network_message_id"], row["recipient_address"]]
         told = row["return_path"], row["sender_address"], row["original_client_ip"], row["client_hostname"]
         assert told == (message.envelope_sender, message.header_from, message.client_ip, message.helo)
 
@@ -98,6 +124,7 @@ def test_exports_have_the_bytes_of_their_kind(tenant: Path) -> None:
     starts = {
         "EmailEvents_last_30_days.csv": b"\xef\xbb\xbfT",
         "historical_extended.csv": b"d\0a\0",
+        "ConnectorReport_NoConnector.csv": b'"\0o\0',
         "historical_enhanced.csv": b"\xff\xfeo\0",
         "MessageTraceV2.csv": b'"Mes',
     }
@@ -113,7 +140,10 @@ def test_a_days_number_above_twelve_proves_the_order_of_dates(tenant: Path) -> N
 
 def test_rows_at_the_borders_of_pages_stand_twice(tmp_path: Path) -> None:
     make(tmp_path / "tenant", Plan("contoso.com", 10_100, 60, 1, END))
-    keys = [row["MessageTraceId"] for row in table(tmp_path / "tenant" / "MessageTraceV2.csv", "utf-8")]
+    keys = [
+        (row["MessageTraceId"], row["RecipientAddress"])
+        for row in table(tmp_path / "tenant" / "MessageTraceV2.csv", "utf-8")
+    ]
     assert sum(1 for one, other in pairwise(keys) if one == other) == 2
 
 
@@ -124,6 +154,17 @@ def test_truth_adds_up(tenant: Path) -> None:
     assert sum(row["refused_when_closed"] == "true" for row in rows) == truth["would_reject"]
     counts = Counter(row["true_sender"] for row in rows)
     assert {each["key"]: each["messages"] for each in truth["senders"]}.items() <= counts.items()
+
+
+def test_the_readme_shows_this_demo() -> None:
+    """The sample in README.md is of `make demo`: by whatever way mail came in, it is as many messages."""
+    defaults: dict[str | None, Any] = {option.name: option.default for option in demo.demo_command.params}
+    plan = Plan(defaults["domain"], defaults["rows"], defaults["days"], defaults["seed"], demo.END)
+    counts = Counter(message.submission for message in messages(plan))
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    sample = readme.partition("How 100,000 messages came in")[2].partition("Senders:")[0]
+    shown = {words.strip(): int(n.replace(",", "")) for n, words in re.findall(r"([\d,]+)  (\S+(?: \S+)*)", sample)}
+    assert shown == {SUBMISSION[Submission(name)][0]: count for name, count in counts.items()}
 
 
 def test_memory_does_not_grow_with_the_history() -> None:

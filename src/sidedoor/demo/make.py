@@ -89,6 +89,10 @@ def _tables(stack: ExitStack, folder: Path) -> dict[str, CsvSink]:
             stack, folder / "historical_enhanced.csv", enhanced, lambda message: [exports.enhanced_row(message)],
             encoding="utf-16", broken=broken_enhanced(enhanced), gap=11,
         ),
+        "connector": CsvSink(
+            stack, folder / "ConnectorReport_NoConnector.csv", exports.CONNECTOR_HEADER,
+            lambda message: [exports.connector_row(message)], encoding="utf-16-le", quoted=True,
+        ),
     }  # fmt: skip
 
 
@@ -99,12 +103,13 @@ def _both_events(message: Message) -> list[list[str]]:
 def _sinks(folder: Path, tables: dict[str, CsvSink], plan: Plan) -> list[tuple[Sink, Wanted]]:
     """Each sink with the messages it takes."""
     start = plan.end - timedelta(days=_HUNTING_DAYS)
-    details = _first(_DETAILS)
+    details, connector = _first(_DETAILS), _first(max(50, plan.rows // 100))
     return [
         (PagedSink(tables["trace"], exports.trace_row), lambda _: True),
         (tables["events"], lambda message: message.received_at >= start),
         (tables["extended"], _named),
         (tables["enhanced"], _first(max(100, plan.rows // 50))),
+        (tables["connector"], lambda m: m.direction == "Inbound" and not m.connector and connector(m)),
         (GraphSink(folder, exports.graph_row), _first(min(1500, plan.rows // 20))),
         (JsonSink(folder / "MessageTraceDetailV2.json", exports.detail_row), lambda m: _named(m) and details(m)),
     ]

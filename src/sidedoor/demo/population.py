@@ -1,7 +1,8 @@
-"""Who sends mail in the organisation's name in the invented tenant: honest devices and services, and attackers.
+"""Who sends to the invented tenant, and mostly in its name: honest devices and services, and attackers.
 
 The kinds are those an administrator meets (printers behind office addresses, monitoring, ERP, ticketing, forwarders,
-a branch that opened last week) and those that published attacks used (self-addressed lures, fraud, a borrowed name).
+a branch that opened last week), those that published attacks used (self-addressed lures, fraud, a borrowed name), and
+those who come through a mail filter or beside it.
 Named hosts live in documentation ranges (RFC 5737, RFC 3849).
 """
 
@@ -22,16 +23,22 @@ LISTED: Results = ("pass", "none", "pass", "pass")
 SIGNED: Results = ("softfail", "pass", "pass", "pass")
 BOTH: Results = ("pass", "pass", "pass", "pass")
 FOREIGN_PASS: Results = ("pass", "none", "fail", "fail")  # SPF of the attacker's own domain
+FILTERED: Results = ("fail", "pass", "pass", "pass")  # the filter's address stands for the author's
+NO_RECORDS: Results = ("none", "none", "none", "none")
+
+# Names of connectors in `settings`, and what the rule calls mail that comes by them.
+RELAY, FILTER = "From headquarters", "Mail filter"
+_BY_CONNECTOR = {RELAY: "onpremises-connector", FILTER: "partner-connector"}
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One real-world sender. `{d}` in addresses and names stands for the tenant's main domain.
+    """One real-world sender. In its texts `{d}` is the tenant's main domain, `{f}` the one behind a mail filter.
 
-    share: its part of the own-domain mail. first, last: days of activity, counted back from the end; month_end: only
+    share: its part of the mail of all actors. first, last: days of activity, counted back from the end; month_end: only
     the last two days of each month. recipients: local parts, or "self", or "staff" for anybody. envelope: envelope
     senders, none where they repeat the header From; header: header From addresses, or "staff". affected: whether
-    RejectDirectSend would refuse its mail.
+    RejectDirectSend would refuse its mail. beside: whether it comes to Exchange Online beside the published MX.
     """
 
     key: str
@@ -53,18 +60,21 @@ class Actor:
     subject: str = "Message"
     connector: str = ""
     affected: bool = True
+    beside: bool = False
 
     @property
     def submission(self) -> str:
         """How its mail gets in, in the words of the rule."""
         if self.connector:
-            return "onpremises-connector"
+            return _BY_CONNECTOR[self.connector]
+        if self.beside:
+            return "sent-directly"
         return "direct-send" if self.affected else "internet"
 
 
 def actors() -> tuple[Actor, ...]:
     """Everybody who sends in the organisation's name, in a fixed order."""
-    return (*_devices(), *_applications(), *_services(), *_attackers())
+    return (*_devices(), *_applications(), *_services(), *_connected(), *_attackers(), *_beside_the_filter())
 
 
 def _devices() -> tuple[Actor, ...]:
@@ -109,8 +119,18 @@ def _services() -> tuple[Actor, ...]:
               ["staff"], 4, tls="TLS1.3", results=SIGNED, subject="How did we do?"),
         Actor("forwarder", "forwarder", True, ["198.51.100.200"], "mx.alumni.example", ["staff"], ["anna", "karl"],
               3, tls="TLS1.3", results=SIGNED, subject="Fwd: minutes"),
+    )  # fmt: skip
+
+
+def _connected() -> tuple[Actor, ...]:
+    """The relay of headquarters, and the mail filter before the shop's domain."""
+    return (
         Actor("onpremises", "connector", True, ["192.0.2.10"], "relay.{d}", ["workflow@{d}"], ["staff"], 10,
-              connector="From headquarters", subject="Workflow step", affected=False, results=LISTED),
+              connector=RELAY, subject="Workflow step", affected=False, results=LISTED),
+        Actor("mail-filter", "mail filter", True, ["198.51.100.210", "198.51.100.211"], "out%s.filter.example",
+              [f"buyer{number}@customer{number}.example" for number in range(60)],
+              ["orders@{f}", "returns@{f}"], 8, hours=ANY_HOUR, tls="TLS1.3", connector=FILTER, subject="Order",
+              affected=False, results=FILTERED),
     )  # fmt: skip
 
 
@@ -129,4 +149,15 @@ def _attackers() -> tuple[Actor, ...]:
               ["staff"], 3, envelope=["bounce@attacker.example"], hours=ANY_HOUR, first=18, last=15,
               results=FOREIGN_PASS,
               status="FilteredAsSpam", subject="Bonus letter", affected=False),
+    )  # fmt: skip
+
+
+def _beside_the_filter() -> tuple[Actor, ...]:
+    """They dial Exchange Online although the MX of the shop's domain leads to the filter."""
+    return (
+        Actor("supplier-edi", "supplier", True, ["198.51.100.220"], "edi.supplier.example", ["edi@supplier.example"],
+              ["orders@{f}"], 2, hours=(6, 12), results=BOTH, subject="Delivery note", affected=False, beside=True),
+        Actor("filter-bypass", "filter bypass", False, ["192.0.2.160", "192.0.2.161"], "WIN-8KQ2L5D7R1C",
+              ["billing@invoice-portal.example"], ["orders@{f}", "returns@{f}"], 3, hours=(2, 3), first=26, last=25,
+              results=NO_RECORDS, status="FilteredAsSpam", subject="Overdue invoice", affected=False, beside=True),
     )  # fmt: skip

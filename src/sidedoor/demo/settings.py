@@ -8,12 +8,15 @@ from collections.abc import Collection
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from sidedoor.demo.names import filtered_domain, first_label, legacy_domain
+from sidedoor.demo.population import FILTER, RELAY
+
 TENANT_ID = "0c0ffee0-1111-4222-8333-444455556666"
 
 
 def write_settings(folder: Path, domain: str) -> None:
     """OrganizationConfig and connectors as JSON, accepted domains as CliXML, the rest as CSV and JSON."""
-    name = domain.partition(".")[0]
+    name = first_label(domain)
     organization = {"Name": f"{name}.onmicrosoft.com", "DisplayName": name.title(), "RejectDirectSend": False}
     _json(folder / "OrganizationConfig.json", organization)
     _json(folder / "InboundConnector.json", _connectors(domain))
@@ -29,10 +32,11 @@ def write_settings(folder: Path, domain: str) -> None:
 
 
 def _accepted(domain: str) -> list[dict[str, object]]:
-    name = domain.partition(".")[0]
+    name = first_label(domain)
     rows = [(domain, "Authoritative", True, False), (f"{name}.onmicrosoft.com", "Authoritative", False, False),
             (f"{name}.mail.onmicrosoft.com", "Authoritative", False, False),
-            (_legacy(name), "InternalRelay", False, True)]  # fmt: skip
+            (filtered_domain(domain), "Authoritative", False, False),
+            (legacy_domain(domain), "InternalRelay", False, True)]  # fmt: skip
     return [
         {"DomainName": text, "DomainType": kind, "Default": default, "MatchSubDomains": subdomains}
         for text, kind, default, subdomains in rows
@@ -47,7 +51,10 @@ def _connectors(domain: str) -> list[dict[str, object]]:
         "CloudServicesMailEnabled": False, "TreatMessagesAsInternal": False,
     }  # fmt: skip
     return [
-        {**common, "Name": "From headquarters", "ConnectorType": "OnPremises", "SenderIPAddresses": ["192.0.2.10"]},
+        {**common, "Name": RELAY, "ConnectorType": "OnPremises", "SenderIPAddresses": ["192.0.2.10"]},
+        # Not restricted to the filter's addresses: who dials Exchange Online himself comes in beside the filter.
+        {**common, "Name": FILTER, "ConnectorType": "Partner",
+         "SenderIPAddresses": ["198.51.100.210", "198.51.100.211"]},
         # Names only domains: it attributes nothing, and administrators believe that it does.
         {**common, "Name": "Own domain", "ConnectorType": "Partner", "SenderDomains": [f"smtp:{domain};1"]},
         {**common, "Name": "Old scanner", "ConnectorType": "Partner", "Enabled": False,
@@ -89,6 +96,8 @@ _OTHERS = {
     "mailer.example": '_spf 3600 IN TXT "v=spf1 ip4:198.51.100.80/29 -all"\n',
     "survey.example": "smtp 3600 IN A 198.51.100.90\n",
     "protection.outlook.com": 'spf 3600 IN TXT "v=spf1 ip4:198.51.100.250 -all"\n',
+    "filter.example": "mx1 3600 IN A 198.51.100.212\nmx2 3600 IN A 198.51.100.213\n",
+    "supplier.example": '@ 3600 IN TXT "v=spf1 ip4:198.51.100.220 -all"\n',
     "attacker.example": '@ 3600 IN TXT "v=spf1 ip4:192.0.2.240 -all"\n',
     "100.51.198.in-addr.arpa": "200 3600 IN PTR mx.alumni.example.\n90 3600 IN PTR smtp.survey.example.\n",
     "2.0.192.in-addr.arpa": "",
@@ -110,7 +119,7 @@ def write_zones(folder: Path, domain: str) -> None:
 
 def _own_zones(domain: str) -> dict[str, str]:
     """The accepted domains. SPF lists all offices but North and West, which nobody thought of, and not the survey."""
-    name = domain.partition(".")[0]
+    name = first_label(domain)
     mx = f"@ 3600 IN MX 0 {domain.replace('.', '-')}.mail.protection.outlook.com.\n"
     spf = (
         "v=spf1 ip4:203.0.113.10 ip4:203.0.113.22 ip4:203.0.113.23 ip4:203.0.113.24 ip6:2001:db8:10::25 "
@@ -122,11 +131,8 @@ def _own_zones(domain: str) -> dict[str, str]:
                 'bounces 3600 IN TXT "v=spf1 include:_spf.mailer.example -all"\nmon01 3600 IN A 203.0.113.22\n',
         f"{name}.onmicrosoft.com": microsoft,
         f"{name}.mail.onmicrosoft.com": microsoft,
-        _legacy(name): f'{mx}@ 3600 IN TXT "v=spf1 -all"\n_dmarc 3600 IN TXT "v=DMARC1; p=reject"\n',
+        filtered_domain(domain): '@ 3600 IN MX 10 mx1.filter.example.\n@ 3600 IN MX 20 mx2.filter.example.\n'
+                                 '@ 3600 IN TXT "v=spf1 -all"\n_dmarc 3600 IN TXT "v=DMARC1; p=reject"\n',
+        legacy_domain(domain): f'{mx}@ 3600 IN TXT "v=spf1 -all"\n_dmarc 3600 IN TXT "v=DMARC1; p=reject"\n',
         "113.0.203.in-addr.arpa": f"22 3600 IN PTR mon01.{domain}.\n",
     }  # fmt: skip
-
-
-def _legacy(name: str) -> str:
-    """A domain of a company bought long ago; a label has at most 63 octets (RFC 1035 section 2.3.4)."""
-    return f"legacy-{name[:50]}.example"

@@ -6,17 +6,19 @@ Messages come newest first, as Exchange lists them, and a day at a time, so that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
 from sidedoor.demo.message import Message
+from sidedoor.demo.names import placeholders
 from sidedoor.demo.population import ANY_HOUR, OFFICE_HOURS, Actor, actors
 
 STAFF = tuple(f"user{number:03d}" for number in range(240))
 # Shares of the whole history; what is left is mail in the organisation's own name.
 _INTRA, _OUTBOUND, _INTERNET, _BOUNCES = 0.34, 0.16, 0.41, 0.01
 _WEEKDAYS = 5
+_SECOND_RECIPIENT = 0.05  # of the rows; a message that has two stands in two rows with one key
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,26 @@ class Stream:
 
     def of_day(self, random: Random, day: int) -> Iterator[Message]:
         """Its messages of one day."""
-        if day in self.days:
-            for number in range(self.days.index(day), self.count, len(self.days)):
-                yield self.make(random, number, day)
+        last: Message | None = None
+        for number in range(self.days.index(day), self.count, len(self.days)) if day in self.days else ():
+            message = self.make(random, number, day)
+            if last is not None and _shareable(last, message) and random.random() < _SECOND_RECIPIENT:
+                yield replace(last, recipient=message.recipient)
+                last = None
+            else:
+                yield message
+                last = message
+
+
+def _shareable(message: Message, other: Message) -> bool:
+    """Whether the recipient of `other` may be a second one of `message`: not of bounces, not of self-addressed mail."""
+    if message.envelope_sender == "<>" or message.recipient == message.header_from:
+        return False
+    return other.recipient not in {message.recipient, message.header_from}
 
 
 def messages(plan: Plan) -> Iterator[Message]:
-    """Every message, newest first; the same for the same plan."""
+    """Every message to every recipient, newest first; the same for the same plan."""
     streams = tuple(_streams(plan))
     for day in range(1, plan.days):
         random = Random(f"{plan.seed} {plan.domain} {plan.rows} {plan.days} {day}")  # noqa: S311  # no secret
@@ -112,9 +127,11 @@ class _Sender:
         plan, actor = self.plan, self.actor
         host = random.randrange(len(actor.networks))
         header = _address(plan, random, random.choice(actor.header))
-        envelope = random.choice(actor.envelope).format(d=plan.domain, n=number) if actor.envelope else header
+        envelope = (
+            random.choice(actor.envelope).format(n=number, **placeholders(plan.domain)) if actor.envelope else header
+        )
         to = header if actor.recipients[0] == "self" else _address(plan, random, random.choice(actor.recipients))
-        helo = actor.helo.format(d=plan.domain)
+        helo = actor.helo.format(**placeholders(plan.domain))
         return Message(
             _key(random), _time(plan, random, day, actor.hours), envelope, header, to, actor.networks[host],
             helo % host if "%s" in helo else helo, actor.tls, actor.connector, "Inbound", *actor.results, actor.status,
@@ -124,7 +141,7 @@ class _Sender:
 
 def _address(plan: Plan, random: Random, text: str) -> str:
     local = random.choice(STAFF) if text == "staff" else text
-    return local.format(d=plan.domain) if "@" in local else f"{local}@{plan.domain}"
+    return local.format(**placeholders(plan.domain)) if "@" in local else f"{local}@{plan.domain}"
 
 
 def _intra_org(plan: Plan, random: Random, number: int, day: int) -> Message:

@@ -10,10 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from sidedoor.demo.message import Message
+from sidedoor.demo.names import placeholders
 from sidedoor.demo.population import Actor, actors
 from sidedoor.demo.traffic import Plan
 
-HEADER = ("message", "true_sender", "true_submission", "refused_when_closed")
+HEADER = ("message", "recipient", "true_sender", "true_submission", "refused_when_closed")
 
 
 class Truth:
@@ -30,7 +31,9 @@ class Truth:
 
     def add(self, message: Message) -> None:
         """Count it."""
-        self._writer.writerow((message.key, message.sender, message.submission, str(message.would_reject).lower()))
+        refused = str(message.would_reject).lower()
+        row = (message.key, message.recipient, message.sender, message.submission, refused)
+        self._writer.writerow(row)
         self.counts[message.sender] += 1
         self._submissions[message.submission] += 1
         self._refused += message.would_reject
@@ -54,7 +57,9 @@ class Truth:
 
 
 def _sender(actor: Actor, domain: str, messages: int) -> dict[str, object]:
-    senders = [text.format(d=domain, n="N") if "@" in text else text for text in actor.envelope or actor.header]
+    senders = [
+        text.format(n="N", **placeholders(domain)) if "@" in text else text for text in actor.envelope or actor.header
+    ]
     return {
         "key": actor.key,
         "kind": actor.kind,
