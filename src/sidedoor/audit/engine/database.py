@@ -8,11 +8,14 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import duckdb
 
 from sidedoor.errors import SidedoorError
+
+if TYPE_CHECKING:
+    from _csv import Writer as CsvWriter
 
 # Peak of the whole process stays under 2 GiB at 10 million rows (benchmarks/audit_scale.py): DuckDB gets what
 # remains after Python, and spills the rest to `folder`.
@@ -52,9 +55,7 @@ class Database:
         """
         path = self.folder / f"{table}.csv"
         with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, quoting=csv.QUOTE_ALL).writerows(
-                [NULL_MARK if cell is None else cell for cell in row] for row in rows
-            )
+            own_csv_writer(file).writerows([NULL_MARK if cell is None else cell for cell in row] for row in rows)
         self.run(f"CREATE TEMP TABLE {table} AS SELECT * FROM {read_own_csv(path, columns)}")
         path.unlink()
 
@@ -71,12 +72,18 @@ class Database:
 NULL_MARK = "\ue000"
 
 
+def own_csv_writer(file: TextIO) -> CsvWriter:
+    """What writes the rows that `read_own_csv` reads. DuckDB would take a line end within a cell for that of rows."""
+    return csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
+
+
 def read_own_csv(path: Path, columns: Mapping[str, str]) -> str:
     """A table expression over a CSV file that we wrote: no sniffing, no header, NULL_MARK for NULL."""
     types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items())
     return (
         f"read_csv({literal(path)}, header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
-        f"nullstr = {literal(NULL_MARK)}, max_line_size = 16777216, allow_quoted_nulls = true, columns = {{{types}}})"
+        f"new_line = '\\n', nullstr = {literal(NULL_MARK)}, max_line_size = 16777216, allow_quoted_nulls = true, "
+        f"columns = {{{types}}})"
     )
 
 

@@ -16,12 +16,17 @@ from sidedoor.evidence.record import FACTS
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 IPV4 = rf"{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}"
-# The form RFC 5952 asks for, which Exchange writes: lower case, no leading zeros, at most one `::`.
-_GROUP = "(?:0|[1-9a-f][0-9a-f]{0,3})"
-IPV6 = rf"{_GROUP}(?::{_GROUP}){{7}}|(?:{_GROUP}(?::{_GROUP}){{0,5}})?::(?:{_GROUP}(?::{_GROUP}){{0,5}})?"
+# The one form of RFC 5952 section 4.2, so that text compares: a zero group only where no run could be shortened
+# otherwise, `::` for two groups at least, nothing before it left out (such are `::1` and IPv4-mapped addresses).
+_GROUP = "[1-9a-f][0-9a-f]{0,3}"
+_LEFT = rf"{_GROUP}(?::{_GROUP})?(?::(?:0:)?{_GROUP})?"
+_FULL = rf"{_GROUP}:{_GROUP}(?::{_GROUP}(?::{_GROUP}|:0)|:0:{_GROUP})(?::{_GROUP}){{4}}"
+IPV6 = rf"{_LEFT}::(?:{_GROUP}(?::{_GROUP})?)?|{_FULL}"
 USUAL_IP = f"{IPV4}|{IPV6}"
 # No blanks, brackets or quotes, and an ASCII domain: anything else is looked at by the row reader.
-USUAL_ADDRESS = "[a-z0-9!#$%&'*+/=?^_`{|}~.-]+@[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"
+_ATOM, _LABEL = "[a-z0-9!#$%&'*+/=?^_`{|}~-]+", "[a-z0-9]+(?:-+[a-z0-9]+)*"
+USUAL_ADDRESS = rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*"
+_USUAL_LENGTH = 64  # below all limits of RFC 5321 section 4.5.3.1, that of a domain's label included
 _OFFSET = "[+-][0-9]{2}:?[0-9]{2}$"
 _GUID_LENGTH = 36
 
@@ -45,7 +50,7 @@ def staged_expressions(number: int, shape: CsvShape) -> Mapping[str, str]:
         expressions[fact] = _expression(fact, columns, shape)
     expressions["tenant_id"] = "NULL::VARCHAR"
     expressions["plain"] = " AND ".join(_plain(expressions, columns))
-    expressions["utc"] = in_utc(columns)
+    expressions["utc"] = " AND ".join([in_utc(columns), *_ascii(columns)])
     return expressions
 
 
@@ -102,7 +107,13 @@ def _plain(expressions: Mapping[str, str], columns: Mapping[str, str]) -> list[s
         if fact in columns
     }
     facts = {name: expressions[name] for name in ("received_at", "recipient", "client_ip")}
-    return [in_utc(columns), *plain_values({**facts, **senders, "key": columns["message_key"]})]
+    return [in_utc(columns), *_ascii(columns), *plain_values({**facts, **senders, "key": columns["message_key"]})]
+
+
+def _ascii(columns: Mapping[str, str]) -> list[str]:
+    """Conditions on raw cells: DuckDB folds İ and the Kelvin sign to ASCII letters, and Python does not."""
+    named = ("recipient", "listed_sender", "envelope_sender", "header_from")
+    return [f"strlen({columns[fact]}) = length({columns[fact]})" for fact in named if fact in columns]
 
 
 def in_utc(columns: Mapping[str, str]) -> str:
@@ -117,13 +128,14 @@ def plain_values(values: Mapping[str, str]) -> list[str]:
     conditions = [
         f"{values['received_at']} BETWEEN TIMESTAMP '2000-01-01' AND TIMESTAMP '2099-12-31 23:59:59'",
         f"strlen({values['key']}) = {_GUID_LENGTH}",
+        f"strlen({values['recipient']}) < {_USUAL_LENGTH}",
         f"regexp_full_match({values['recipient']}, {literal(USUAL_ADDRESS)})",
         f"({ip} = '' OR regexp_full_match({ip}, {literal(USUAL_IP)}))",
     ]
     for fact in ("listed_sender", "envelope_sender", "header_from"):
         if fact in values:
             cell = values[fact]
-            # ASCII, no closing bracket, no blank: the domain stands at the end as it is.
+            # No closing bracket, no blank: the domain stands at the end as it is.
             usual = f"strlen({cell}) = length({cell}) AND NOT contains({cell}, ' ') AND {cell}[-1] BETWEEN '0' AND 'z'"
             conditions.append(f"({cell} IN ('', '<>') OR ({usual} AND contains({cell}, '@')))")
     return conditions

@@ -10,14 +10,21 @@ of rows that may need a sender are staged. The other rows, the bulk, are read fr
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sidedoor.audit.classes import Classes
 from sidedoor.audit.engine.columns import CLASSED, with_classes
-from sidedoor.audit.engine.database import NULL_MARK, Database, DatabaseInputError, literal, read_own_csv
+from sidedoor.audit.engine.database import (
+    NULL_MARK,
+    Database,
+    DatabaseInputError,
+    literal,
+    own_csv_writer,
+    read_own_csv,
+)
 from sidedoor.audit.engine.fastcsv import own_text, staged_expressions
 from sidedoor.errors import InputError
 from sidedoor.evidence.interface import CsvShape, ReadOptions, Recognised
@@ -84,7 +91,8 @@ class Stager:
         large = source.path.stat().st_size >= self.columnar_from and self.classes.addresses.all_listed
         if source.csv is not None and large:
             shape = source.csv(self.options)
-            if shape is not None and _TEXT_OF_THE_RULE & set(shape.columns):
+            # A row with a NUL anywhere is rejected, and DuckDB would not look at cells that nobody asks for.
+            if shape is not None and (_TEXT_OF_THE_RULE & set(shape.columns) or _has_nul(source.path)):
                 shape = None
         staged = None
         if shape is not None and self.trusting and not self.classes.every_sender:
@@ -98,9 +106,7 @@ class Stager:
         staged = Staged(source.path, source.format.name)
         own = self.database.folder / f"records-{number}.csv"
         with own.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, quoting=csv.QUOTE_ALL).writerows(
-                cells_of(number, record) for record in self._counted(staged, readings)
-            )
+            own_csv_writer(file).writerows(cells_of(number, record) for record in self._counted(staged, readings))
         if staged.records:
             staged.parquets.append(self.database.folder / f"records-{number}.parquet")
             columns = {name: "SMALLINT" if name == "file" else "VARCHAR" for name in STAGED}
@@ -267,6 +273,11 @@ class Stager:
 
     def _to_parquet(self, query: str, path: Path) -> None:
         self.database.run(f"COPY (SELECT * FROM ({query})) TO {literal(path)} (FORMAT parquet, COMPRESSION snappy)")
+
+
+def _has_nul(path: Path) -> bool:
+    with path.open("rb") as file:
+        return any(b"\0" in chunk for chunk in iter(partial(file.read, 1 << 20), b""))
 
 
 def cells_of(number: int, record: Record) -> list[object]:
