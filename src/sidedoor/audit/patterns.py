@@ -190,7 +190,10 @@ def forwarder(features: Features) -> bool:
     A signature, where its result is known, must have survived: forwarding breaks SPF, not DKIM (RFC 7208 appendix D).
     """
     names = len(features.people) if features.logins_known else len(features.claims)
-    if names < 3 or len(features.days) < 3 or self_addressed(features) or generated(features.claims):
+    if names < 3 or len(features.days) < 3 or self_addressed(features):
+        return False
+    # Numbered local parts look made up, unless their owners are known to log in.
+    if generated(features.claims) and not features.logins_known:
         return False
     if features.dkim and share(features.dkim, ("pass",)) < 0.5 and not features.foreign_envelope:
         return False
