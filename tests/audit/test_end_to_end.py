@@ -64,10 +64,24 @@ TRUTH = (
     Truth("news@elsewhere.example", "anna@behind.example", "192.0.2.10", "", "sent-directly", False),
     Truth("<>", "anna@northwind.example", "192.0.2.11", "", "internet", False),
 )
-EXTENDED = (
-    "date_time_utc,client_ip,client_hostname,connector_id,source,event_id,message_id,network_message_id,recipient_address,"
-    "message_subject,sender_address,return_path,directionality,tenant_id,original_client_ip,custom_data"
-).split(",")
+EXTENDED = [
+    "date_time_utc",
+    "client_ip",
+    "client_hostname",
+    "connector_id",
+    "source",
+    "event_id",
+    "message_id",
+    "network_message_id",
+    "recipient_address",
+    "message_subject",
+    "sender_address",
+    "return_path",
+    "directionality",
+    "tenant_id",
+    "original_client_ip",
+    "custom_data",
+]
 
 
 def a_label(address: str) -> str:
@@ -85,13 +99,20 @@ def events(path: Path) -> Path:
     """EmailEvents as the hunting API returns them."""
     rows = [
         {
-            "Timestamp": f"2026-11-03T08:00:{n:02d}Z", "NetworkMessageId": key(n), "SenderMailFromAddress": "" if t.sender == "<>" else t.sender,
-            "SenderFromAddress": "daemon@elsewhere.example" if t.sender == "<>" else t.sender, "SenderIPv4": t.ip, "SenderIPv6": "",
-            "RecipientEmailAddress": t.recipient, "EmailDirection": "Inbound", "DeliveryAction": "Delivered", "Connectors": t.connector,
+            "Timestamp": f"2026-11-03T08:00:{n:02d}Z",
+            "NetworkMessageId": key(n),
+            "SenderMailFromAddress": "" if t.sender == "<>" else t.sender,
+            "SenderFromAddress": "daemon@elsewhere.example" if t.sender == "<>" else t.sender,
+            "SenderIPv4": t.ip,
+            "SenderIPv6": "",
+            "RecipientEmailAddress": t.recipient,
+            "EmailDirection": "Inbound",
+            "DeliveryAction": "Delivered",
+            "Connectors": t.connector,
             "AuthenticationDetails": '{"SPF":"none"}',
         }
         for n, t in enumerate(TRUTH)
-    ]  # fmt: skip
+    ]
     file = path / "events.json"
     file.write_text(json.dumps({"schema": [], "results": rows}), encoding="utf-8")
     return file
@@ -102,12 +123,20 @@ def extended(path: Path) -> Path:
     rows = []
     for n, t in enumerate(TRUTH):
         received = {
-            "date_time_utc": f"2026-11-03T08:00:{n:02d}.0000000Z", "source": "SMTP", "event_id": "RECEIVE", "network_message_id": key(n),
-            "message_id": f"<{n}@mfp.northwind.example>", "recipient_address": t.recipient, "return_path": t.sender, "sender_address":
-            "daemon@elsewhere.example" if t.sender == "<>" else t.sender, "directionality": "Incoming", "original_client_ip": t.ip,
-            "connector_id": t.connector or "AM9\\Default AM9", "tenant_id": "0c0ffee0-1111-4222-8333-444455556666",
+            "date_time_utc": f"2026-11-03T08:00:{n:02d}.0000000Z",
+            "source": "SMTP",
+            "event_id": "RECEIVE",
+            "network_message_id": key(n),
+            "message_id": f"<{n}@mfp.northwind.example>",
+            "recipient_address": t.recipient,
+            "return_path": t.sender,
+            "sender_address": "daemon@elsewhere.example" if t.sender == "<>" else t.sender,
+            "directionality": "Incoming",
+            "original_client_ip": t.ip,
+            "connector_id": t.connector or "AM9\\Default AM9",
+            "tenant_id": "0c0ffee0-1111-4222-8333-444455556666",
             "custom_data": f"S:ProxiedClientIPAddress={t.ip};S:tlsversion=SP_PROT_TLS1_2_SERVER",
-        }  # fmt: skip
+        }
         rows += [
             received,
             received | {"source": "STOREDRIVER", "event_id": "DELIVER", "connector_id": "", "custom_data": ""},

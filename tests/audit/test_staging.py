@@ -49,9 +49,13 @@ def read(folder: Path, files: Sequence[Path], columnar_from: int, listed: Listed
     """Audit `files` with the columnar way taken from `columnar_from` bytes on."""
     rejected: list[tuple[str, RejectedRow]] = []
     options = AuditOptions(
-        Offline(), datetime(2026, 11, 24, tzinfo=UTC), tenant=(folder / "tenant",), listed_sender=listed,
-        read=ReadOptions(date_format="mdy"), columnar_from=columnar_from,
-    )  # fmt: skip
+        Offline(),
+        datetime(2026, 11, 24, tzinfo=UTC),
+        tenant=(folder / "tenant",),
+        listed_sender=listed,
+        read=ReadOptions(date_format="mdy"),
+        columnar_from=columnar_from,
+    )
     out = folder / f"out-{columnar_from}"
     out.mkdir(exist_ok=True)
     answer = audit(files, out, options, lambda path, row: rejected.append((path, row)))
@@ -87,37 +91,126 @@ def assert_same(texts: Sequence[str], listed: ListedSender | None = None, *, eve
     return by_rows
 
 
-DOMAIN = st.sampled_from([
-    "northwind.example", "NORTHWIND.example", "a.northwind.example", "inner.northwind.example", "x.inner.northwind.example",
-    "notnorthwind.example", "bücher.example", "BÜCHER.example", "xn--bcher-kva.example", "elsewhere.example", "b.partner.example",
-    "partner.example", "northwind.example.", "[192.0.2.1]", "", "-", "a..b", "northwind.example>",
-])  # fmt: skip
+DOMAIN = st.sampled_from(
+    [
+        "northwind.example",
+        "NORTHWIND.example",
+        "a.northwind.example",
+        "inner.northwind.example",
+        "x.inner.northwind.example",
+        "notnorthwind.example",
+        "bücher.example",
+        "BÜCHER.example",
+        "xn--bcher-kva.example",
+        "elsewhere.example",
+        "b.partner.example",
+        "partner.example",
+        "northwind.example.",
+        "[192.0.2.1]",
+        "",
+        "-",
+        "a..b",
+        "northwind.example>",
+    ]
+)
 LOCAL = st.sampled_from(
     ["anna", "Anna", "a b", '"a@b"', "", "jörg", "a+b", "=cmd|' /C calc'!A0", "İ", "<x", "a;b", "'"]
 )
 ADDRESS = st.one_of(
     st.builds("{}@{}".format, LOCAL, DOMAIN),
-    st.sampled_from([
-        "", "<>", " ", "nobody", "@northwind.example", "<anna@northwind.example>", " anna@northwind.example ",
-        "anna@northwind.example,bob@northwind.example", "a\nb@northwind.example", "a@\u202enorthwind.example", "\t", "<> ",
-        "a" * 400 + "@northwind.example", "\ufeffanna@northwind.example", "\xa0@northwind.example\xa0",
-    ]),
-)  # fmt: skip
-IP = st.sampled_from([
-    "203.0.113.10", "198.51.100.7", "192.0.2.1", "", " ", "::1", "2001:db8:10::25", "2001:DB8:10::25", "::ffff:198.51.100.7",
-    "198.51.100.007", "198.51.100.7:2525", "fe80::1%eth0", "999.1.1.1", "0:0:0:0:0:0:0:1", "1.2.3", "10.1.1.1 ", "::", "1::2:3",
-    "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "2001:db8:0:0:1:0:0:1", "[2001:db8::1]",
-])  # fmt: skip
-TIME = st.sampled_from([
-    "2026-11-03T08:15:27.1234567Z", "2026-11-03T08:15:27Z", "2026-11-03 08:15:27", "2026-11-03T08:15:27+02:00",
-    "2026-11-03T08:15:27.123-0500", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z", "1601-01-01T00:00:00Z", "1999-12-31T23:59:59Z",
-    "2099-12-31T23:59:59.9999999Z", "2026-02-30T00:00:00Z", "2026-11-03T24:00:00Z", "2026-11-03T08:15:60Z", "2026-11-03", "", "infinity",
-    "epoch", "2026-11-03T08:15:27.9999999Z", "2026-11-03T8:15:27Z", "11/3/2026 8:15:27 AM", "2026-11-03T08:15:27z", " 2026-11-03T08:15:27Z",
-    "2026-11-03 08:15:27 UTC", "2026-11-03T08:15:27Z ", "2026-11-03T08:15", "2026-11-03 08:15:27 Europe/Berlin", "2026-11-03 (BC)",
-    "2026-11-03T08:15:27+02", "2026-11-03T08:15:27.12345678901Z",
-])  # fmt: skip
-SHORT_TIME = st.sampled_from(["11/3/2026 8:15:27 AM", "11/30/2026 12:15:27 PM", "13/1/2026 8:15:27 AM", "11/3/2026 0:15:27 AM",
-    "1/1/26 8:15:27 AM", "11/3/2026 13:15:27 PM", "2026-11-03T08:15:27Z", "11/3/2026 8:15:27 am", "", "11/03/2026 08:15:27 AM"])  # fmt: skip
+    st.sampled_from(
+        [
+            "",
+            "<>",
+            " ",
+            "nobody",
+            "@northwind.example",
+            "<anna@northwind.example>",
+            " anna@northwind.example ",
+            "anna@northwind.example,bob@northwind.example",
+            "a\nb@northwind.example",
+            "a@\u202enorthwind.example",
+            "\t",
+            "<> ",
+            "a" * 400 + "@northwind.example",
+            "\ufeffanna@northwind.example",
+            "\xa0@northwind.example\xa0",
+        ]
+    ),
+)
+IP = st.sampled_from(
+    [
+        "203.0.113.10",
+        "198.51.100.7",
+        "192.0.2.1",
+        "",
+        " ",
+        "::1",
+        "2001:db8:10::25",
+        "2001:DB8:10::25",
+        "::ffff:198.51.100.7",
+        "198.51.100.007",
+        "198.51.100.7:2525",
+        "fe80::1%eth0",
+        "999.1.1.1",
+        "0:0:0:0:0:0:0:1",
+        "1.2.3",
+        "10.1.1.1 ",
+        "::",
+        "1::2:3",
+        "1:2:3:4:5:6:7:8",
+        "1:2:3:4:5:6:7::",
+        "2001:db8:0:0:1:0:0:1",
+        "[2001:db8::1]",
+    ]
+)
+TIME = st.sampled_from(
+    [
+        "2026-11-03T08:15:27.1234567Z",
+        "2026-11-03T08:15:27Z",
+        "2026-11-03 08:15:27",
+        "2026-11-03T08:15:27+02:00",
+        "2026-11-03T08:15:27.123-0500",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.9999999Z",
+        "1601-01-01T00:00:00Z",
+        "1999-12-31T23:59:59Z",
+        "2099-12-31T23:59:59.9999999Z",
+        "2026-02-30T00:00:00Z",
+        "2026-11-03T24:00:00Z",
+        "2026-11-03T08:15:60Z",
+        "2026-11-03",
+        "",
+        "infinity",
+        "epoch",
+        "2026-11-03T08:15:27.9999999Z",
+        "2026-11-03T8:15:27Z",
+        "11/3/2026 8:15:27 AM",
+        "2026-11-03T08:15:27z",
+        " 2026-11-03T08:15:27Z",
+        "2026-11-03 08:15:27 UTC",
+        "2026-11-03T08:15:27Z ",
+        "2026-11-03T08:15",
+        "2026-11-03 08:15:27 Europe/Berlin",
+        "2026-11-03 (BC)",
+        "2026-11-03T08:15:27+02",
+        "2026-11-03T08:15:27.12345678901Z",
+    ]
+)
+SHORT_TIME = st.sampled_from(
+    [
+        "11/3/2026 8:15:27 AM",
+        "11/30/2026 12:15:27 PM",
+        "13/1/2026 8:15:27 AM",
+        "11/3/2026 0:15:27 AM",
+        "1/1/26 8:15:27 AM",
+        "11/3/2026 13:15:27 PM",
+        "2026-11-03T08:15:27Z",
+        "11/3/2026 8:15:27 am",
+        "",
+        "11/03/2026 08:15:27 AM",
+    ]
+)
 KEY = st.one_of(
     st.integers(0, 3).map(key),
     st.integers(0, 3).map(lambda number: key(number).upper()),
@@ -167,9 +260,15 @@ SUBJECT = st.sampled_from(
     ]
 )
 ODD = {
-    "MessageTraceId": KEY, "MessageId": MESSAGE_ID, "Received": TIME, "SenderAddress": ADDRESS, "RecipientAddress": ADDRESS,
-    "FromIP": IP, "Subject": SUBJECT, "Status": STATUS,
-}  # fmt: skip
+    "MessageTraceId": KEY,
+    "MessageId": MESSAGE_ID,
+    "Received": TIME,
+    "SenderAddress": ADDRESS,
+    "RecipientAddress": ADDRESS,
+    "FromIP": IP,
+    "Subject": SUBJECT,
+    "Status": STATUS,
+}
 
 
 @st.composite

@@ -117,9 +117,13 @@ def _ascii(columns: Mapping[str, str]) -> list[str]:
 
 
 def in_utc(columns: Mapping[str, str]) -> str:
-    """SQL over raw cells: no zone offset at the end of the time. DuckDB drops one; the row reader converts it."""
+    """SQL over raw cells: a time that DuckDB reads as the row reader does.
+
+    DuckDB drops a zone offset, which the row reader converts, and takes 24:00 for the next day's midnight.
+    """
     time = columns["received_at"]
-    return f"CASE WHEN ends_with({time}, 'Z') THEN true ELSE NOT regexp_matches({time}, {literal(_OFFSET)}) END"
+    offset = f"CASE WHEN ends_with({time}, 'Z') THEN true ELSE NOT regexp_matches({time}, {literal(_OFFSET)}) END"
+    return f"{offset} AND NOT contains({time}, 'T24:') AND NOT contains({time}, ' 24:')"
 
 
 def plain_values(values: Mapping[str, str]) -> list[str]:
