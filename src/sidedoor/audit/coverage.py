@@ -62,7 +62,7 @@ SOURCES: Mapping[str, _Source] = {
         "Get-OrganizationConfig | Select-Object Name, RejectDirectSend | ConvertTo-Json",
     ),
     "recipient": _Source(
-        "trace details do not name the recipient",
+        "no row names the recipient: trace details never do, and some rows of other exports leave it empty",
         "Get-MessageTraceV2, EmailEvents or Start-HistoricalSearch for the same days",
     ),
     "spf": _Source(

@@ -103,21 +103,24 @@ def define_keyed(database: Database, view: str, events: str) -> None:
     )
 
 
-def classify_seen_addresses(database: Database, addresses: AddressClasses) -> None:
-    """Fill `address_class` with addresses seen in networks too wide to spell out (an IPv6 prefix, a refused export).
+def classify_seen(database: Database, addresses: AddressClasses, records: str) -> None:
+    """Add to `address_class` the addresses of `records` that lie in networks too wide to be spelled out.
 
-    Call before the first use of `ip_class`: staged rows of such tenants are classified when the view is read.
+    Such are IPv6 prefixes on an IP list, and what an export holds and Exchange would refuse.
     """
-    rows = []
-    for batch in database.batches("SELECT DISTINCT client_ip FROM staged_text WHERE client_ip <> ''"):
+    if addresses.all_listed:
+        return
+    found = []
+    for batch in database.batches(f"SELECT DISTINCT client_ip FROM {records} WHERE client_ip <> ''"):
         for (text,) in batch:
             try:
                 number = addresses.of(parse_ip(text))
             except NetworkError:
                 continue
-            rows.extend([(text, number)] if number else [])
-    database.run("DROP TABLE address_class")
-    database.load("address_class", {"address": "VARCHAR", "class": "SMALLINT"}, rows)
+            found.extend([(text, number)] if number else [])
+    database.load("address_seen", {"address": "VARCHAR", "class": "SMALLINT"}, found)
+    database.run("INSERT INTO address_class SELECT * FROM address_seen ANTI JOIN address_class USING (address)")
+    database.run("DROP TABLE address_seen")
 
 
 def domain_of(column: str) -> str:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from sidedoor.audit.classes import Classes
-from sidedoor.audit.engine.columns import CLASSED, with_classes
+from sidedoor.audit.engine.columns import CLASSED, classify_seen, with_classes
 from sidedoor.audit.engine.database import (
     NULL_MARK,
     Database,
@@ -38,7 +38,6 @@ TEXT_FACTS = tuple(fact for fact in FACTS if fact != "received_at")
 STAGED = ("file", "key", "received_at", *TEXT_FACTS, "tenant_id")
 # `h` names message and recipient; it finds doubles without comparing text.
 COLUMNS = (*STAGED, *CLASSED, "h")
-_RECORD_TYPES = {"file": "SMALLINT", "received_at": "TIMESTAMP"}
 # With these columns in a file the rule looks at more than classes, and every row is staged with all its text.
 _TEXT_OF_THE_RULE = {"tls", "connector", "direction"}
 RejectSink = Callable[[str, RejectedRow], None]
@@ -51,7 +50,7 @@ class Staged:
 
     parquets: complete records; of a large CSV only those that may need a sender. `rest` is then the query that reads
     its other records again, and the table `slim` has the classes of those. Where there is no such table, the rest is
-    taken on trust: nobody has looked at it yet, `rows` and `records` are not counted, and `verify_messages` must.
+    taken on trust: nobody has looked at it yet, `rows` and `records` are not counted, and `write_messages` must.
     """
 
     path: Path
@@ -110,6 +109,7 @@ class Stager:
         if staged.records:
             staged.parquets.append(self.database.folder / f"records-{number}.parquet")
             columns = {name: "SMALLINT" if name == "file" else "VARCHAR" for name in STAGED}
+            classify_seen(self.database, self.classes.addresses, read_own_csv(own, columns))
             # TRY_CAST: a time that a reader lets through and DuckDB does not know must not stop the audit.
             query = (
                 "SELECT * REPLACE (TRY_CAST(received_at AS TIMESTAMP) AS received_at), hash(key, recipient) AS h "
