@@ -139,7 +139,9 @@ def plain_values(values: Mapping[str, str]) -> list[str]:
     for fact in ("listed_sender", "envelope_sender", "header_from"):
         if fact in values:
             cell = values[fact]
-            # No closing bracket, no blank: the domain stands at the end as it is.
-            usual = f"strlen({cell}) = length({cell}) AND NOT contains({cell}, ' ') AND {cell}[-1] BETWEEN '0' AND 'z'"
+            # No closing bracket, blank or quotes: the domain stands at the end, and the local part is as it is.
+            end = f"({cell}[-1] BETWEEN 'a' AND 'z' OR {cell}[-1] BETWEEN '0' AND '9')"
+            usual = f"strlen({cell}) = length({cell}) AND NOT contains({cell}, ' ') AND {end}"
+            usual += f" AND NOT contains({cell}, '\"')"
             conditions.append(f"({cell} IN ('', '<>') OR ({usual} AND contains({cell}, '@')))")
     return conditions
