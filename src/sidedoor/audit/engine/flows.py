@@ -117,10 +117,10 @@ def _join_decisions(database: Database, classes: Classes, *, on_trust: bool) -> 
         f"CASE WHEN d.wanted THEN hash({', '.join(_FLOW_KEY.values())}) END AS flow_hash "
         f"FROM keyed k JOIN decisions d ON hash({', '.join(f'k.{name}' for name in _KEY)}) = d.key_hash"
     )
-    # A time with an offset shows in the text only: such a row gets no submission, which `write_messages` looks for.
-    submission = "CASE WHEN utc THEN d.submission END AS submission" if on_trust else "d.submission"
+    # A time with an offset shows in the text only: such a row loses its time, and `write_messages` looks for that.
+    time = " REPLACE (CASE WHEN utc THEN received_at END AS received_at)" if on_trust else ""
     database.run(
-        f"CREATE TEMP VIEW rest_decided AS SELECT {columns}, {submission} "
+        f"CREATE TEMP VIEW rest_decided AS SELECT {columns.replace('k.*', f'k.*{time}', 1)}, d.submission "
         f"FROM (SELECT *, {code} AS code FROM rest_keyed) k JOIN rest_decisions d USING (code)"
     )
 
