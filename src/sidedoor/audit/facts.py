@@ -11,7 +11,7 @@ from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.mail.network import IPAddress
 from sidedoor.policy.decision import Certainty, Decision, Submission
-from sidedoor.policy.facts import Connection, Direction, Envelope, MessageFacts, Tls
+from sidedoor.policy.facts import Connection, Direction, Entry, Envelope, MessageFacts, Tls
 from sidedoor.policy.rule import Rule
 
 UNKNOWN, ABSENT = -1, -2
@@ -23,6 +23,7 @@ _NO_TLS = Unknown("the exports do not say whether TLS was used")
 _NO_CERTIFICATE = Unknown("no export shows the client's certificate")
 _NO_LOGIN = Unknown("no export says whether the client had logged in")
 _NO_CONNECTOR = Unknown("the exports have no connector column for it")
+_NO_ENTRY = Unknown("neither the message itself nor a server's log was given")
 _NO_DIRECTION = Unknown("the exports have no direction column for it")
 
 
@@ -38,6 +39,7 @@ class DecisionKey:
     connector: str | None
     direction: str | None
     own: bool
+    entry: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ def decide_key(rule: Rule, key: DecisionKey, of: Representatives) -> Decision:
             connector=_NO_CONNECTOR if key.connector is None else (key.connector or None),
             direction=_NO_DIRECTION if key.direction is None else Direction(key.direction),
             accepted=True,
+            entry=_NO_ENTRY if key.entry is None else Entry(key.entry),
         ),
     )
     assumed = key.assumed or (key.env == UNKNOWN and key.ip == ABSENT)

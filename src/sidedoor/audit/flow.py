@@ -25,6 +25,7 @@ class Flow:
     days: calendar days (UTC) with at least one message. hours: 24 counts by hour of day (UTC).
     own_header_from: the header From (or the listed sender, where no better is known) is in an accepted domain.
     spf, dkim, dmarc, compauth, compauth_reason, treatments: result word -> messages; unknown results are left out.
+    entries, mailers, signers: likewise for how it came in, X-Mailer, and the signing domain (d=).
     """
 
     id: int
@@ -54,3 +55,6 @@ class Flow:
     compauth_reason: Mapping[str, int] = field(default_factory=dict)
     treatments: Mapping[str, int] = field(default_factory=dict)
     own_header_from: bool = False
+    entries: Mapping[str, int] = field(default_factory=dict)
+    mailers: Mapping[str, int] = field(default_factory=dict)
+    signers: Mapping[str, int] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from sidedoor.evidence.sources import fold
 from sidedoor.evidence.tables import Layout, iter_rows
 from sidedoor.evidence.text import encoding_of
 
+_MOST_LOOKED_AT = 10_000  # rows that may be broken before the sample is complete
 _SAMPLE = 100  # rows looked at; a later row that differs is left to the row reader by the engine
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,7})?Z?")
 _SHORT = re.compile(
@@ -39,15 +40,17 @@ def csv_shape(path: Path, layout: Layout, wanted: dict[str, str], options: ReadO
         return None
     column = folded.index(wanted["received_at"])
     clock = Clock(path, options.date_format, partial(_dates, path, layout, column))
-    timestamp = _timestamp(list(islice(_dates(path, layout, column), _SAMPLE)), clock)
+    readable = _dates(path, layout, column, _MOST_LOOKED_AT)
+    timestamp = _timestamp(list(islice(readable, _SAMPLE)), clock)
     if timestamp is None:
         return None
     columns = {name: layout.header[folded.index(source)] for name, source in wanted.items()}
     return CsvShape(layout.delimiter, layout.header, layout.skip_lines, columns, timestamp)
 
 
-def _dates(path: Path, layout: Layout, column: int) -> Iterator[str]:
-    for row in iter_rows(path, layout):
+def _dates(path: Path, layout: Layout, column: int, most: int | None = None) -> Iterator[str]:
+    """The date cells of readable rows, among the first `most` rows where that is given."""
+    for row in islice(iter_rows(path, layout), most):
         if not isinstance(row, RejectedRow):
             yield row[1][column]
 

@@ -33,6 +33,10 @@ PRECEDENCE: Mapping[str, tuple[str, ...]] = {
     "compauth": (_HUNTING,),
     "compauth_reason": (),
     # Hunting knows where the message lay in the end; a list's status is coarser.
+    # Only the message itself tells these; a server's own log knows that it relayed.
+    "entry": (),
+    "mailer": (),
+    "dkim_domain": (),
     "treatment": (_HUNTING, *_DETAILS, _EXTENDED, *_LISTS, _ENHANCED),
 }
 

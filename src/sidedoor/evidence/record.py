@@ -28,6 +28,8 @@ class Record(NamedTuple):
     direction: incoming, originating, intra-org or outbound.
     spf, dkim, dmarc, compauth: result words in lower case; compauth_reason: three digits.
     treatment: delivered, junked, quarantined, blocked, failed, expanded, pending, replaced.
+    entry: how the message came in by the service's own headers, or by another server's log: one of `ENTRIES`.
+    mailer: the program that says it wrote the message (X-Mailer, User-Agent). dkim_domain: who signed it (d=).
     tenant_id: GUID in lower case, where the export shows whose tenant it is.
     """
 
@@ -50,8 +52,15 @@ class Record(NamedTuple):
     compauth: str | None = None
     compauth_reason: str | None = None
     treatment: str | None = None
+    entry: str | None = None
+    mailer: str | None = None
+    dkim_domain: str | None = None
     tenant_id: str | None = None
 
+
+ENTRIES = ("direct-send", "onpremises", "authenticated", "anonymous", "relayed")
+"""Exchange Online's own label for Direct Send; its mark of an OnPremises connector; logged in; neither (a Partner
+connector is possible); and: the client spoke to a server of the organisation, which knows what followed."""
 
 FACTS: tuple[str, ...] = Record._fields[3:-1]
 """The fields the merge decides one by one."""

@@ -9,7 +9,7 @@ env  class of the envelope sender's domain; -1 unknown, -2 null reverse-path
 assumed  true where `env` comes from a sender column of unspecified kind
 own  class of the header From's domain is an accepted domain (or the listed sender's, where that is all there is)
 ip, rcpt  as above with -1 for unknown; tls_state  0 none, 1 some, -1 unknown
-k_connector, k_direction  the text, or UNSAID where unknown, so that joins need no NULL
+k_connector, k_direction, k_entry  the text, or UNSAID where unknown, so that joins need no NULL
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ def define_keyed(database: Database, view: str, events: str) -> None:
                WHEN env_class IS NULL THEN listed_class END <= {FIRST_OWN_CLASS}, false) AS own,
           coalesce(ip_class, {UNKNOWN})::SMALLINT AS ip, coalesce(rcpt_class, {UNKNOWN})::SMALLINT AS rcpt,
           CASE WHEN tls IS NULL THEN {UNKNOWN} WHEN tls = 'none' THEN 0 ELSE 1 END::TINYINT AS tls_state,
-          coalesce(connector, {literal(UNSAID)}) AS k_connector, coalesce(direction, {literal(UNSAID)}) AS k_direction
+          coalesce(connector, {literal(UNSAID)}) AS k_connector, coalesce(direction, {literal(UNSAID)}) AS k_direction,
+          coalesce(entry, {literal(UNSAID)}) AS k_entry
         FROM {events} e
         """
     )

@@ -29,6 +29,8 @@ USUAL_ADDRESS = rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*"
 _USUAL_LENGTH = 64  # below all limits of RFC 5321 section 4.5.3.1, that of a domain's label included
 _OFFSET = "[+-][0-9]{2}:?[0-9]{2}$"
 _GUID_LENGTH = 36
+# What `str.strip` takes away.
+_BLANKS = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
 
 # Status of Get-MessageTraceV2 (its page's list) to the treatment words of evidence.record.
 TREATMENTS = {
@@ -89,8 +91,14 @@ def _expression(fact: str, columns: Mapping[str, str], shape: CsvShape) -> str:
         "envelope_sender": f"CASE WHEN {cell} = '' THEN '<>' ELSE {cell} END",
         "listed_sender": f"CASE WHEN {columns[fact]} NOT IN ('', '<>') THEN {cell} END",
         # The cmdlet's own spelling first: comparing is cheaper than folding ten million cells.
-        "treatment": f"CASE {columns[fact]} WHEN 'Delivered' THEN 'delivered' ELSE CASE {cell} {words} END END",
+        "treatment": f"CASE {columns[fact]} WHEN 'Delivered' THEN 'delivered' ELSE {_word(columns[fact], words)} END",
     }.get(fact, cell)
+
+
+def _word(column: str, cases: str) -> str:
+    """SQL: a cell as `str.strip().lower()` gives it, looked up in `cases`; DuckDB would fold İ to i."""
+    bare = f"trim({column}, {literal(_BLANKS)})"
+    return f"CASE WHEN strlen({bare}) = length({bare}) THEN CASE lower({bare}) {cases} END END"
 
 
 def _timestamp(column: str, pattern: str) -> str:

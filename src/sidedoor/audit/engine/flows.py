@@ -33,6 +33,7 @@ _KEY = {
     "k_connector": "VARCHAR",
     "k_direction": "VARCHAR",
     "own": "BOOLEAN",
+    "k_entry": "VARCHAR",
 }
 _FLOW_KEY = {
     "decision": "decision",
@@ -45,7 +46,7 @@ _FLOW_KEY = {
     "connector": "connector",
     "direction": "direction",
 }
-_RESULTS = ("spf", "dkim", "dmarc", "compauth", "compauth_reason", "treatment")
+_RESULTS = ("spf", "dkim", "dmarc", "compauth", "compauth_reason", "treatment", "entry", "mailer", "dkim_domain")
 _SENDER = "coalesce(envelope_sender, listed_sender)"
 
 
@@ -91,7 +92,7 @@ def possible_keys(classes: Classes) -> Iterator[tuple[Any, ...]]:
     senders = [number for number in numbers if number >= FOREIGN_CLASS]
     addresses = (UNKNOWN, ABSENT, *classes.addresses.numbers.values())
     for env, assumed, ip, rcpt in product(senders, (False, True), addresses, numbers):
-        yield env, assumed, ip, rcpt, UNKNOWN, UNSAID, UNSAID, False
+        yield env, assumed, ip, rcpt, UNKNOWN, UNSAID, UNSAID, False, UNSAID
 
 
 def few_possible_keys(classes: Classes) -> bool:
@@ -109,7 +110,7 @@ def _join_decisions(database: Database, classes: Classes, *, on_trust: bool) -> 
     database.run(f"ALTER TABLE decisions ADD COLUMN code BIGINT; UPDATE decisions SET code = {code}")
     if database.scalar("SELECT count(*) - count(DISTINCT key_hash) FROM decisions"):
         raise SidedoorError("two decision keys have the same hash; please report this with the version of DuckDB")
-    silent = f"k_connector = '{UNSAID}' AND k_direction = '{UNSAID}' AND tls_state = {UNKNOWN}"
+    silent = f"k_connector = '{UNSAID}' AND k_direction = '{UNSAID}' AND k_entry = '{UNSAID}' AND tls_state = {UNKNOWN}"
     database.run(f"CREATE TEMP TABLE rest_decisions AS SELECT * FROM decisions WHERE {silent}")
     columns = "k.*, d.decision, d.would_reject, d.wanted, d.certainty, d.missing"
     database.run(
@@ -137,9 +138,9 @@ def _code(classes: Classes) -> str:
 
 
 def _key(row: tuple[Any, ...]) -> DecisionKey:
-    env, assumed, ip, rcpt, tls, connector, direction, own = row[:8]
-    said = [None if text == UNSAID else str(text) for text in (connector, direction)]
-    return DecisionKey(env, assumed, ip, rcpt, tls, said[0], said[1], own)
+    env, assumed, ip, rcpt, tls, connector, direction, own, entry = row[:9]
+    said = [None if text == UNSAID else str(text) for text in (connector, direction, entry)]
+    return DecisionKey(env, assumed, ip, rcpt, tls, said[0], said[1], own, said[2])
 
 
 def reduce_flows(database: Database, decisions: Sequence[Decision]) -> list[Flow]:
@@ -212,13 +213,13 @@ def _flow(
 ) -> Flow:
     (flow, _, client_ip, env, listed, header, helo, tls, connector, direction, *rest) = row
     messages, distinct_senders, recipients, self_addressed, first, last, days, hours, own, *results = rest
-    spf, dkim, dmarc, compauth, reason, treatments = (result or {} for result in results)
+    spf, dkim, dmarc, compauth, reason, treatments, *more = (result or {} for result in results)
     null_sender = env is None and any(text == "<>" for text, _ in senders)
     return Flow(
         flow, client_ip, "<>" if null_sender else env, listed, header, helo, tls, connector, direction, decision,
         messages, distinct_senders, recipients, self_addressed, first, last, tuple(days),
         tuple((hours or {}).get(hour, 0) for hour in range(24)),
-        senders, header_froms, spf, dkim, dmarc, compauth, reason, treatments, own,
+        senders, header_froms, spf, dkim, dmarc, compauth, reason, treatments, own, *more,
     )  # fmt: skip
 
 

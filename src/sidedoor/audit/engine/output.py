@@ -39,6 +39,9 @@ _MESSAGE_COLUMNS = (
     "compauth",
     "compauth_reason",
     "treatment",
+    "entry",
+    "mailer",
+    "dkim_domain",
 )
 
 
