@@ -11,7 +11,7 @@ from sidedoor.mail.address import parse_address, parse_envelope_sender
 from sidedoor.mail.domain import parse_domain
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.mail.network import parse_ip, parse_networks
-from sidedoor.policy.facts import ClientCertificate, Connection, Direction, Envelope, MessageFacts, Tls
+from sidedoor.policy.facts import ClientCertificate, Connection, Direction, Entry, Envelope, MessageFacts, Tls
 from sidedoor.tenant.snapshot import (
     AcceptedDomain,
     ConnectionFilter,
@@ -103,7 +103,7 @@ def facts(row: Row) -> tuple[Connection, Envelope, MessageFacts]:
     silence = "unknown" if row.get("history") else None
     ip, sender, to = fact(row, "ip", "unknown"), fact(row, "from", "unknown"), fact(row, "to", "unknown")
     name = fact(row, "connector", "unknown")
-    direction = fact(row, "direction", "unknown")
+    direction, entry = fact(row, "direction", "unknown"), fact(row, "entry", "unknown")
     return (
         Connection(
             ip if isinstance(ip, Unknown) else (parse_ip(ip) if ip else None),
@@ -120,6 +120,7 @@ def facts(row: Row) -> tuple[Connection, Envelope, MessageFacts]:
             direction=direction if isinstance(direction, Unknown) else Direction(direction),
             accepted=bool(row.get("history")),
             recipient_exists=fact(row, "exists", "unknown"),
+            entry=entry if isinstance(entry, Unknown) else Entry(entry),
         ),
     )
 

@@ -10,7 +10,7 @@ from sidedoor.mail.address import NULL_REVERSE_PATH, Address, EnvelopeSender
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.mail.network import parse_ip, parse_network
-from sidedoor.policy.facts import ClientCertificate, Connection, Direction, Envelope, MessageFacts, Tls
+from sidedoor.policy.facts import ClientCertificate, Connection, Direction, Entry, Envelope, MessageFacts, Tls
 from sidedoor.policy.switches import SWITCHES, Switches, with_switches
 from sidedoor.tenant.snapshot import (
     AcceptedDomain,
@@ -111,6 +111,7 @@ def messages(unknown: bool = False) -> st.SearchStrategy[MessageFacts]:
         direction=maybe(st.sampled_from(Direction), unknown),
         accepted=st.booleans(),
         recipient_exists=maybe(st.booleans(), unknown),
+        entry=maybe(st.sampled_from(Entry), unknown) if unknown else st.just(UNKNOWN),
     )
 
 

@@ -56,12 +56,23 @@ class Direction(Enum):
     OUTBOUND = "outbound"  # leaves the organisation
 
 
+class Entry(Enum):
+    """How a message came in, as its own header fields (or another server's log) tell it afterwards."""
+
+    DIRECT_SEND = "direct-send"  # Exchange Online's label: X-MS-Exchange-Organization-IsAnonymousDirectSend: True
+    CONNECTOR = "onpremises"  # a connector attributed it: FromEntityHeader HybridOnPrem, and an attributed address
+    AUTHENTICATED = "authenticated"  # AuthAs Internal: logged in, or begun in a mailbox
+    ANONYMOUS = "anonymous"  # AuthAs Anonymous, from the internet: no login, no OnPremises connector
+    RELAYED = "relayed"  # the client spoke to a server of the organisation, which handed the message on
+
+
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
     """What the message and its history tell.
 
     `connector` is the inbound connector that the service's own record names: None where the record says "none",
     unknown where the record has no such column (or, live, where nobody has recorded anything yet).
+    `entry` is what the message itself shows of its way in; the record's connector, where known, outranks it.
     `accepted` is whether the service is known to have taken the message: a message trace lists only such mail.
     """
 
@@ -70,3 +81,4 @@ class MessageFacts:
     direction: Fact[Direction] = NOT_RECORDED
     accepted: bool = False
     recipient_exists: Fact[bool] = NOT_RECORDED
+    entry: Fact[Entry] = NOT_RECORDED

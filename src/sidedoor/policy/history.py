@@ -12,6 +12,7 @@ from sidedoor.mail.fact import Unknown
 from sidedoor.policy.attribution import Attribution, identify, onpremises
 from sidedoor.policy.case import Case, Settings
 from sidedoor.policy.decision import Certainty, Decision, Step, Submission, Verdict
+from sidedoor.policy.entry import REASONS as ENTRY_REASONS
 from sidedoor.policy.facts import Direction
 from sidedoor.policy.partner import ask_partners
 from sidedoor.policy.replies import REPLIES
@@ -35,6 +36,9 @@ def settle_history(world: World, settings: Settings) -> Decision:
     """Decide a world of the past: nothing is refused but what RejectDirectSend, on today, would refuse."""
     then, now, outranked = _attributions(world, settings)
     case = Case(world, settings, then)
+    if world.entry is not None:
+        reason, certainty = ENTRY_REASONS[world.entry]
+        case.note(reason, certainty=certainty)
     if _leaves(case):
         return _outbound(case)
     if world.authenticated:

@@ -85,12 +85,18 @@ REASONS: dict[str, str] = {
     "recorded-connector-names-only-domains": (
         "The record names a connector that names only domains; it attributes nothing."
     ),
+    "recorded-connector-fits": "A connector of today's tenant fits what the message's own header fields show.",
     "connector-added-since": "A connector that the record does not name would attribute it today.",
     "history-outranks-lockdown": "A restriction would refuse it, but the record shows it was taken: not applied.",
     "history-outranks-block-list": "The IP block list would refuse it, but the record shows it was taken: not applied.",
     "accepted-before-closing": "RejectDirectSend is on today and was not in force for this message when it was taken.",
     "direction-incoming": "The record calls it incoming: nobody logged in and no OnPremises connector took it.",
     "direction-originating": "The record calls it originating: logged in, or through an OnPremises connector.",
+    "labelled-direct-send": "Exchange Online itself labelled it anonymous Direct Send (IsAnonymousDirectSend).",
+    "headers-show-connector": "Its header fields show that a connector attributed it (HybridOnPrem).",
+    "headers-show-login": "Its header fields show a login, or a mailbox where it began (AuthAs Internal).",
+    "headers-show-anonymous": "Its header fields show neither a login nor an OnPremises connector (AuthAs Anonymous).",
+    "relayed-on-premises": "The client handed it to a server of the organisation; Exchange Online saw that server.",
     "leaves-the-organisation": "The recipient is outside, or the record calls it outbound.",
     # unknown facts
     "facts-unknown": "Some facts are unknown; every way they could be was decided and the answers compared.",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.network import IPAddress
-from sidedoor.policy.facts import ClientCertificate, Direction
+from sidedoor.policy.facts import ClientCertificate, Direction, Entry
 from sidedoor.policy.tables import AcceptedTable, ConnectorTable
 from sidedoor.tenant.snapshot import ConnectorKind
 
@@ -27,7 +27,7 @@ class World(NamedTuple):
     """A connection, an envelope and the tenant's settings without any unknown.
 
     sender: the envelope sender's domain, None for the null reverse-path. recipient_exists: None where nobody looked.
-    history: the service's own record shows that it took the message; record and direction come from there.
+    history: the service's own record shows that it took the message; record, direction and entry come from there.
     """
 
     client_ip: IPAddress | None
@@ -42,3 +42,4 @@ class World(NamedTuple):
     history: bool = False
     record: Recorded | None = None
     direction: Direction | None = None
+    entry: Entry | None = None

@@ -16,8 +16,9 @@ from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.policy.attribution import by_name
 from sidedoor.policy.decision import Certainty, Decision, Step, Submission, Verdict
+from sidedoor.policy.entry import attributed, entry_of, fits, told
 from sidedoor.policy.examples import LOCKED_TABLE, NO_CONNECTORS, Examples
-from sidedoor.policy.facts import ClientCertificate, Connection, Direction, Envelope, MessageFacts, Tls
+from sidedoor.policy.facts import ClientCertificate, Connection, Direction, Entry, Envelope, MessageFacts, Tls
 from sidedoor.policy.replies import REPLIES
 from sidedoor.policy.tables import AcceptedTable, ConnectorTable
 from sidedoor.policy.world import Recorded, World
@@ -53,21 +54,26 @@ def completions(
     examples: Examples, connection: Connection, envelope: Envelope, message: MessageFacts
 ) -> Iterator[tuple[Choices, World]]:
     """Every way the facts could be; exactly one where all are known."""
-    history = message.accepted
+    history, entry = message.accepted, entry_of(message)
+    connection, message = told(entry, connection, message)
     direction = None if isinstance(message.direction, Unknown) or not history else message.direction
     exists = None if isinstance(message.recipient_exists, Unknown) else message.recipient_exists
     senders = _senders(examples, envelope.envelope_sender)
     recipients = _recipients(examples, envelope.recipient, direction)
     addresses = examples.addresses if isinstance(connection.client_ip, Unknown) else (connection.client_ip,)
     accepted = examples.accepted or _accepted(senders, recipients)
-    for number, (table, record) in enumerate(_connectors(examples, message, direction)):
+    claims = list(product(range(len(accepted)), range(len(senders))))
+    claims = [(a, s) for a, s in claims if fits(entry, accepted[a], senders[s])] or claims
+    attributions = _connectors(examples, message, direction)
+    if entry is Entry.CONNECTOR and isinstance(message.connector, Unknown):
+        attributions = attributed(examples, connection.client_ip)
+    for number, (table, record) in enumerate(attributions):
         channels = _channels(examples, connection.tls, record, direction, history=history)
-        for choice in product(*(range(len(o)) for o in (accepted, addresses, senders, recipients, channels))):
-            a, i, s, r, c = choice
+        for i, (a, s), r, c in product(range(len(addresses)), claims, range(len(recipients)), range(len(channels))):
             for login in _logins(connection, message, direction, senders[s], accepted[a], record):
                 world = World(
                     addresses[i], *channels[c], login, senders[s], recipients[r], exists,
-                    accepted[a], table, history, record, direction,
+                    accepted[a], table, history, record, direction, entry,
                 )  # fmt: skip
                 yield (a, number, i, s, r, c, int(login)), world
 
