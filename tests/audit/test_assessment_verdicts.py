@@ -52,6 +52,17 @@ CASES: dict[str, tuple[Flow, dict[str, Any], Verdict, set[str]]] = {
     "a foreign signature": (
         flow(spf={"fail": 10}, dkim={"pass": 10}, dmarc={"fail": 10}), {}, Verdict.UNCLEAR, {"dkim-other-domain"},
     ),
+    "a signature of ours, DMARC untold": (
+        flow(spf={"fail": 10}, dkim={"pass": 10}, signers={"mail.contoso.com": 10}), {}, Verdict.LEGITIMATE, {"dkim-own"},
+    ),
+    "a signature of ours that DMARC does not believe": (
+        flow(spf={"fail": 10}, dkim={"pass": 10}, dmarc={"fail": 10}, signers={"contoso.com": 10}), {},
+        Verdict.UNCLEAR, {"dkim-other-domain"},
+    ),
+    "a look-alike's signature": (
+        flow(spf={"fail": 10}, dkim={"pass": 10}, signers={"contoso.com.evil.example": 10}), {}, Verdict.UNCLEAR,
+        {"dkim-foreign"},
+    ),
     "new, failing and junked": (
         flow(days=[27, 28, 29], helo="localhost", **BAD), {}, Verdict.UNCLEAR, {"new", "not-enough-against"},
     ),

@@ -32,7 +32,8 @@ class Features:
     that could not be evaluated now. spf_foreign: messages whose SPF speaks for a foreign envelope domain only.
     evidence: the evaluation that most messages rest on. people: claimed addresses that also log in, with messages.
     recipients: at least so many (of the largest flow); recipients_most: at most so many (sum over flows).
-    hosts: HELO names by messages. reverse: PTR names of the addresses whose names are known.
+    signers, signed_own: messages by the domain that signed (d=), and those of them in an accepted domain. mailers:
+    messages by X-Mailer. hosts: HELO names by messages. reverse: PTR names of the addresses whose names are known.
     """
 
     submission: Submission
@@ -72,6 +73,9 @@ class Features:
     owner: str | None
     rival: str
     vouched: str
+    signers: Mapping[str, int]
+    signed_own: int
+    mailers: Mapping[str, int]
 
     @property
     def span_days(self) -> int:
@@ -101,6 +105,7 @@ def measure(group: SenderGroup, context: AssessmentContext) -> Features:
     own_spf, exported, foreign = _spf(seen, context)
     addresses = tuple(sorted({item.address for item in seen if item.address}, key=lambda ip: (ip.version, int(ip))))
     reverse, absent = _reverse(addresses, context)
+    signers = _sum(flow.signers for flow in flows)
     evidence = max(seen, key=lambda item: (item.spf is not None, item.flow.messages)).spf
     return Features(
         submission=group.submission,
@@ -140,6 +145,9 @@ def measure(group: SenderGroup, context: AssessmentContext) -> Features:
         owner=group.service.owner if group.service else None,
         rival=group.rival,
         vouched=group.vouched,
+        signers=signers,
+        signed_own=sum(count for name, count in signers.items() if own_domain(name, context.accepted_domains)),
+        mailers=_sum(flow.mailers for flow in flows),
     )
 
 

@@ -73,8 +73,15 @@ def spf_passes(features: Features) -> bool:
 
 @_remembered
 def aligned(features: Features) -> bool:
-    """A valid signature on most of the mail, and DMARC content with most of it."""
-    return share(features.dkim, ("pass",)) >= MOST and share(features.dmarc, _ALIGNED) >= MOST
+    """A valid signature on most of the mail, and DMARC content with most of it; or, without DMARC, an own signature."""
+    if share(features.dkim, ("pass",)) < MOST:
+        return False
+    return share(features.dmarc, _ALIGNED) >= MOST if features.dmarc else signed_by_own(features)
+
+
+def signed_by_own(features: Features) -> bool:
+    """Whether most signers, where they are known, are the organisation's own domains."""
+    return features.signed_own > 0 and features.signed_own >= MOST * sum(features.signers.values())
 
 
 @dataclass(frozen=True, slots=True)

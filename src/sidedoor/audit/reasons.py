@@ -57,8 +57,12 @@ def dkim(features: Features) -> Found:
     results = {word: count for word, count in features.dkim.items() if word not in _TROUBLE}
     if not results:
         return
-    if patterns.aligned(features):
+    if patterns.aligned(features) and features.dmarc:
         yield "dkim-aligned", {"share": percent(share(features.dmarc, ("pass", "bestguesspass")))}
+    elif patterns.aligned(features):
+        yield "dkim-own", {"domain": commonest(features.signers)}
+    elif features.signers and not patterns.signed_by_own(features) and share(results, ("pass",)) >= MOST:
+        yield "dkim-foreign", {"domain": commonest(features.signers)}
     elif share(results, ("pass",)) >= MOST:
         yield ("dkim-other-domain" if share(features.dmarc, ("fail",)) >= MOST else "dkim-valid"), {}
     else:
