@@ -53,7 +53,8 @@ CASES: dict[str, tuple[Flow, dict[str, Any], Verdict, set[str]]] = {
         flow(spf={"fail": 10}, dkim={"pass": 10}, dmarc={"fail": 10}), {}, Verdict.UNCLEAR, {"dkim-other-domain"},
     ),
     "a signature of ours, DMARC untold": (
-        flow(spf={"fail": 10}, dkim={"pass": 10}, signers={"mail.contoso.com": 10}), {}, Verdict.LEGITIMATE, {"dkim-own"},
+        flow(spf={"fail": 10}, dkim={"pass": 10}, signers={"mail.contoso.com": 10}), {}, Verdict.LEGITIMATE,
+        {"dkim-own"},
     ),
     "a signature of ours that DMARC does not believe": (
         flow(spf={"fail": 10}, dkim={"pass": 10}, dmarc={"fail": 10}, signers={"contoso.com": 10}), {},
