@@ -1,0 +1,165 @@
+"""The spool's file: SQLite, written by one thread, each batch in one transaction that is on disk when it returns.
+
+SQLite in WAL mode with `synchronous = FULL` syncs the log at every commit, so what `add` has taken survives `kill -9`
+and a power cut (https://sqlite.org/pragma.html#pragma_synchronous). One commit for a batch is what makes it fast.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sidedoor.edge.spool.model import Delivery, Fate, Kept, Outcome, SpoolError, Waiting
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS message (
+  id TEXT PRIMARY KEY, received_at REAL NOT NULL, envelope_sender TEXT NOT NULL, smtputf8 INTEGER NOT NULL,
+  content BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS recipient (
+  message_id TEXT NOT NULL, address TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_attempt REAL NOT NULL,
+  last_reply TEXT NOT NULL DEFAULT '', PRIMARY KEY (message_id, address)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS due ON recipient (next_attempt);
+"""
+_VERSION = 1
+
+
+class Store:
+    """The file. Every method blocks, and all of them must be called from one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the spool. Raises SpoolError where it is no spool, or another version's."""
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in {0, _VERSION}:
+                raise SpoolError(f"{path}: a spool of version {version}, expected {_VERSION}")
+            self._db.executescript(_SCHEMA)
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
+        except sqlite3.Error as error:
+            raise SpoolError(f"{path}: cannot be used as a spool ({error})") from error
+
+    def close(self) -> None:
+        """Give the file back; what was kept stays."""
+        self._db.close()
+
+    def add(self, messages: Sequence[Kept]) -> None:
+        """Keep all of `messages`, due at once, or none. On disk on return. Raises SpoolError."""
+        rows = [(m.id, m.received_at.timestamp(), m.envelope_sender, m.smtputf8, m.content) for m in messages]
+        recipients = [(m.id, address, m.received_at.timestamp()) for m in messages for address in set(m.recipients)]
+        with self._transaction():
+            self._db.executemany("INSERT INTO message VALUES (?, ?, ?, ?, ?)", rows)
+            self._db.executemany(
+                "INSERT INTO recipient (message_id, address, next_attempt) VALUES (?, ?, ?)", recipients
+            )
+
+    def due(self, now: datetime, most: int, excluded: Iterable[str] = ()) -> list[Delivery]:
+        """Up to `most` messages with recipients due at `now`, the longest due first; not the `excluded` ones by id."""
+        left_out = set(excluded)
+        found: dict[str, list[tuple[str, int]]] = {}
+        rows = self._db.execute(
+            "SELECT message_id, address, attempts FROM recipient WHERE next_attempt <= ? ORDER BY next_attempt, "
+            "message_id, address",
+            (now.timestamp(),),
+        )
+        for message_id, address, attempts in rows:
+            if message_id in left_out or (message_id not in found and len(found) >= most):
+                if len(found) >= most:
+                    break
+                continue
+            found.setdefault(message_id, []).append((address, attempts))
+        return [
+            Delivery(self.message(message_id), tuple(address for address, _ in rows), max(n for _, n in rows))
+            for message_id, rows in found.items()
+        ]
+
+    def next_due(self) -> datetime | None:
+        """When the next recipient is due; None where nobody waits."""
+        moment = self._db.execute("SELECT min(next_attempt) FROM recipient").fetchone()[0]
+        return None if moment is None else datetime.fromtimestamp(moment, UTC)
+
+    def message(self, message_id: str) -> Kept:
+        """A kept message with its unsettled recipients. Raises KeyError where there is none."""
+        row = self._db.execute(
+            "SELECT received_at, envelope_sender, smtputf8, content FROM message WHERE id = ?", (message_id,)
+        ).fetchone()
+        if row is None:
+            raise KeyError(message_id)
+        addresses = self._db.execute("SELECT address FROM recipient WHERE message_id = ? ORDER BY 1", (message_id,))
+        recipients = tuple(address for (address,) in addresses)
+        return Kept(message_id, datetime.fromtimestamp(row[0], UTC), row[1], recipients, row[3], bool(row[2]))
+
+    def settle(
+        self, message_id: str, outcomes: Iterable[Outcome], next_attempt: datetime, notices: Sequence[Kept] = ()
+    ) -> None:
+        """Write down what an attempt made of recipients, and keep `notices` (to the sender) in the same transaction.
+
+        Deferred ones are due again at `next_attempt`; a message is gone with its last recipient. Raises SpoolError.
+        """
+        with self._transaction():
+            for outcome in outcomes:
+                if outcome.fate is Fate.DEFERRED:
+                    self._db.execute(
+                        "UPDATE recipient SET attempts = attempts + 1, next_attempt = ?, last_reply = ? "
+                        "WHERE message_id = ? AND address = ?",
+                        (next_attempt.timestamp(), outcome.reply, message_id, outcome.recipient),
+                    )
+                else:
+                    self._db.execute(
+                        "DELETE FROM recipient WHERE message_id = ? AND address = ?", (message_id, outcome.recipient)
+                    )
+            left = self._db.execute("SELECT 1 FROM recipient WHERE message_id = ? LIMIT 1", (message_id,)).fetchone()
+            if left is None:
+                self._db.execute("DELETE FROM message WHERE id = ?", (message_id,))
+            for notice in notices:
+                self._insert(notice)
+
+    def _insert(self, notice: Kept) -> None:
+        self._db.execute(
+            "INSERT INTO message VALUES (?, ?, ?, ?, ?)",
+            (notice.id, notice.received_at.timestamp(), notice.envelope_sender, notice.smtputf8, notice.content),
+        )
+        self._db.executemany(
+            "INSERT INTO recipient (message_id, address, next_attempt) VALUES (?, ?, ?)",
+            [(notice.id, address, notice.received_at.timestamp()) for address in set(notice.recipients)],
+        )
+
+    def retry(self, message_id: str, now: datetime) -> bool:
+        """Make a message due now; False where it is not there."""
+        with self._transaction():
+            cursor = self._db.execute(
+                "UPDATE recipient SET next_attempt = ? WHERE message_id = ?", (now.timestamp(), message_id)
+            )
+        return cursor.rowcount > 0
+
+    def waiting(self) -> Iterator[Waiting]:
+        """Every unsettled recipient, the longest waiting message first."""
+        rows = self._db.execute(
+            "SELECT m.id, m.envelope_sender, r.address, m.received_at, r.attempts, r.next_attempt, r.last_reply, "
+            "length(m.content) FROM recipient r JOIN message m ON m.id = r.message_id ORDER BY m.received_at, m.id, 3"
+        )
+        for message_id, sender, address, received, attempts, attempt, reply, size in rows:
+            moments = (datetime.fromtimestamp(moment, UTC) for moment in (received, attempt))
+            received_at, next_attempt = moments
+            yield Waiting(message_id, sender, address, received_at, attempts, next_attempt, reply, size)
+
+    def count(self) -> int:
+        """Messages in the spool."""
+        return int(self._db.execute("SELECT count(*) FROM message").fetchone()[0])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise SpoolError(f"the spool cannot be written ({error})") from error
