@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidedoor.edge.spool.model import Fate, Kept, Outcome, SpoolError
+from sidedoor.edge.spool.model import Fate, Held, Kept, Outcome, SpoolError
 from sidedoor.edge.spool.spool import Spool
 from sidedoor.edge.spool.store import Store
 
@@ -165,6 +165,35 @@ def test_every_recipient_ends_settled_or_waits(
     assert {(waiting.message_id, waiting.recipient) for waiting in store.waiting()} == expected
     assert store.count() == len({message_id for message_id, _ in expected})
     store.close()
+
+
+def test_what_is_held_back_is_listed_released_or_deleted(tmp_path: Path) -> None:
+    store = Store(tmp_path / "spool.db")
+    store.add([kept("m1")], [Held(kept("q1", "b@contoso.com"), "rule Lockdown"), Held(kept("q2"), "rule Lockdown")])
+    assert store.count() == 1
+    first, second = store.quarantine()
+    assert (first.id, first.recipients, first.why) == ("q1", ("b@contoso.com",), "rule Lockdown")
+    assert store.held("q1") == Held(kept("q1", "b@contoso.com"), "rule Lockdown")
+    store.release("q1", LATER)
+    assert store.message("q1") == kept("q1", "b@contoso.com", at=LATER)
+    store.delete(second.id)
+    assert list(store.quarantine()) == []
+    for gone in (store.held, store.delete):
+        with pytest.raises(KeyError):
+            gone("q1")
+
+
+def test_a_transaction_is_kept_and_held_back_together_or_not_at_all(tmp_path: Path) -> None:
+    async def run() -> tuple[int, list[str]]:
+        spool = Spool(tmp_path / "spool.db")
+        await spool.keep(kept("m1"), [Held(kept("q1"), "why")])
+        with pytest.raises(SpoolError):
+            await spool.keep(kept("m2"), [Held(kept("q1"), "why")])
+        count, names = await spool.count(), [one.id for one in spool._store.quarantine()]
+        await spool.close()
+        return count, names
+
+    assert asyncio.run(run()) == (1, ["q1"])
 
 
 WRITER = """

@@ -63,5 +63,25 @@ class Waiting:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A message held back, for people: why (a transport rule's name, say) and what the rule decided, as reason ids."""
+
+    id: str
+    received_at: datetime
+    envelope_sender: str
+    recipients: tuple[str, ...]
+    size: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message to hold back, and why."""
+
+    message: Kept
+    why: str
+
+
 class SpoolError(Exception):
     """The spool could not keep a message, because the disk is full or broken. Nothing of the message is kept."""

@@ -8,16 +8,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sidedoor.edge.spool.model import Delivery, Kept, Outcome, SpoolError
+from sidedoor.edge.spool.model import Delivery, Held, Kept, Outcome, SpoolError
 from sidedoor.edge.spool.store import Store
 
 T = TypeVar("T")
 _MOST_BYTES = 32 * 1024 * 1024  # of one batch, beyond its first message
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one client waits for."""
+
+    messages: tuple[Kept, ...]
+    held: tuple[Held, ...]
+    kept: asyncio.Future[None]
+
+    @property
+    def size(self) -> int:
+        return sum(len(message.content) for message in (*self.messages, *(one.message for one in self.held)))
 
 
 class Spool:
@@ -28,14 +42,17 @@ class Spool:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._store = self._thread.submit(Store, path).result()
         self._most = most_in_batch
-        self._pending: list[tuple[Kept, asyncio.Future[None]]] = []
+        self._pending: list[_Asked] = []
         self._writer: asyncio.Task[None] | None = None
         self.arrived = asyncio.Event()
 
-    async def keep(self, message: Kept) -> None:
-        """Return when `message` is on disk. Raises SpoolError where it could not be kept."""
+    async def keep(self, message: Kept | None, held: Sequence[Held] = ()) -> None:
+        """Return when `message` and `held` are on disk, all or none. Raises SpoolError where they could not be kept.
+
+        The recipients of one transaction may fare differently: some are delivered to, some held back.
+        """
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append((message, kept))
+        self._pending.append(_Asked((message,) if message else (), tuple(held), kept))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
         # A client that goes away must not take the batch with it, and what was written stays written.
@@ -49,19 +66,20 @@ class Spool:
         finally:
             self._writer = None
 
-    def _next_batch(self) -> list[tuple[Kept, asyncio.Future[None]]]:
+    def _next_batch(self) -> list[_Asked]:
         size, count = 0, 0
-        for message, _ in self._pending[: self._most]:
-            size += len(message.content)
+        for asked in self._pending[: self._most]:
+            size += asked.size
             if count and size > _MOST_BYTES:
                 break
             count += 1
         batch, self._pending = self._pending[:count], self._pending[count:]
         return batch
 
-    async def _commit(self, batch: Sequence[tuple[Kept, asyncio.Future[None]]]) -> None:
+    async def _commit(self, batch: Sequence[_Asked]) -> None:
         try:
-            await self._run(partial(self._store.add, [message for message, _ in batch]))
+            messages = [message for asked in batch for message in asked.messages]
+            await self._run(partial(self._store.add, messages, [held for asked in batch for held in asked.held]))
         except SpoolError as error:
             if len(batch) > 1:
                 # One message too many for the disk must not refuse the others.
@@ -76,14 +94,14 @@ class Spool:
             self.arrived.set()
 
     @staticmethod
-    def _finish(batch: Sequence[tuple[Kept, asyncio.Future[None]]], error: SpoolError | None) -> None:
-        for _, kept in batch:
-            if kept.done():
+    def _finish(batch: Sequence[_Asked], error: SpoolError | None) -> None:
+        for asked in batch:
+            if asked.kept.done():
                 continue
             if error is None:
-                kept.set_result(None)
+                asked.kept.set_result(None)
             else:
-                kept.set_exception(error)
+                asked.kept.set_exception(error)
 
     async def due(self, now: datetime, most: int, excluded: Iterable[str] = ()) -> list[Delivery]:
         """See `Store.due`."""

@@ -6,13 +6,15 @@ and a power cut (https://sqlite.org/pragma.html#pragma_synchronous). One commit 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sidedoor.edge.spool.model import Delivery, Fate, Kept, Outcome, SpoolError, Waiting
+from sidedoor.edge.spool.model import Delivery, Fate, Held, Kept, Outcome, Quarantined, SpoolError, Waiting
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
@@ -22,6 +24,10 @@ CREATE TABLE IF NOT EXISTS message (
 CREATE TABLE IF NOT EXISTS recipient (
   message_id TEXT NOT NULL, address TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, next_attempt REAL NOT NULL,
   last_reply TEXT NOT NULL DEFAULT '', PRIMARY KEY (message_id, address)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS quarantine (
+  id TEXT PRIMARY KEY, received_at REAL NOT NULL, envelope_sender TEXT NOT NULL, smtputf8 INTEGER NOT NULL,
+  content BLOB NOT NULL, recipients TEXT NOT NULL, why TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS due ON recipient (next_attempt);
 """
@@ -49,14 +55,13 @@ class Store:
         """Give the file back; what was kept stays."""
         self._db.close()
 
-    def add(self, messages: Sequence[Kept]) -> None:
-        """Keep all of `messages`, due at once, or none. On disk on return. Raises SpoolError."""
-        rows = [(m.id, m.received_at.timestamp(), m.envelope_sender, m.smtputf8, m.content) for m in messages]
-        recipients = [(m.id, address, m.received_at.timestamp()) for m in messages for address in set(m.recipients)]
+    def add(self, messages: Sequence[Kept], held: Sequence[Held] = ()) -> None:
+        """Keep all of `messages`, due at once, and all of `held`, or none. On disk on return. Raises SpoolError."""
         with self._transaction():
-            self._db.executemany("INSERT INTO message VALUES (?, ?, ?, ?, ?)", rows)
+            self._insert(messages)
             self._db.executemany(
-                "INSERT INTO recipient (message_id, address, next_attempt) VALUES (?, ?, ?)", recipients
+                "INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(*_row(one.message), json.dumps(one.message.recipients), one.why) for one in held],
             )
 
     def due(self, now: datetime, most: int, excluded: Iterable[str] = ()) -> list[Delivery]:
@@ -117,17 +122,13 @@ class Store:
             left = self._db.execute("SELECT 1 FROM recipient WHERE message_id = ? LIMIT 1", (message_id,)).fetchone()
             if left is None:
                 self._db.execute("DELETE FROM message WHERE id = ?", (message_id,))
-            for notice in notices:
-                self._insert(notice)
+            self._insert(notices)
 
-    def _insert(self, notice: Kept) -> None:
-        self._db.execute(
-            "INSERT INTO message VALUES (?, ?, ?, ?, ?)",
-            (notice.id, notice.received_at.timestamp(), notice.envelope_sender, notice.smtputf8, notice.content),
-        )
+    def _insert(self, messages: Sequence[Kept]) -> None:
+        self._db.executemany("INSERT INTO message VALUES (?, ?, ?, ?, ?)", map(_row, messages))
         self._db.executemany(
             "INSERT INTO recipient (message_id, address, next_attempt) VALUES (?, ?, ?)",
-            [(notice.id, address, notice.received_at.timestamp()) for address in set(notice.recipients)],
+            [(m.id, address, m.received_at.timestamp()) for m in messages for address in set(m.recipients)],
         )
 
     def retry(self, message_id: str, now: datetime) -> bool:
@@ -149,6 +150,40 @@ class Store:
             received_at, next_attempt = moments
             yield Waiting(message_id, sender, address, received_at, attempts, next_attempt, reply, size)
 
+    def quarantine(self) -> Iterator[Quarantined]:
+        """Every message held back, the oldest first."""
+        rows = self._db.execute(
+            "SELECT id, received_at, envelope_sender, recipients, length(content), why FROM quarantine ORDER BY 2, 1"
+        )
+        for message_id, received, sender, recipients, size, why in rows:
+            received_at = datetime.fromtimestamp(received, UTC)
+            yield Quarantined(message_id, received_at, sender, tuple(json.loads(recipients)), size, why)
+
+    def held(self, message_id: str) -> Held:
+        """A message held back, whole. Raises KeyError where there is none."""
+        row = self._db.execute(
+            "SELECT received_at, envelope_sender, recipients, content, smtputf8, why FROM quarantine WHERE id = ?",
+            (message_id,),
+        ).fetchone()
+        if row is None:
+            raise KeyError(message_id)
+        received_at = datetime.fromtimestamp(row[0], UTC)
+        return Held(Kept(message_id, received_at, row[1], tuple(json.loads(row[2])), row[3], bool(row[4])), row[5])
+
+    def release(self, message_id: str, now: datetime) -> None:
+        """Let a message held back go on its way, due `now`. Raises KeyError where there is none, or SpoolError."""
+        held = self.held(message_id)
+        with self._transaction():
+            self._insert([replace(held.message, received_at=now)])
+            self._db.execute("DELETE FROM quarantine WHERE id = ?", (message_id,))
+
+    def delete(self, message_id: str) -> None:
+        """Delete a message held back for good. Raises KeyError where there is none, or SpoolError."""
+        with self._transaction():
+            gone = self._db.execute("DELETE FROM quarantine WHERE id = ?", (message_id,)).rowcount
+        if not gone:
+            raise KeyError(message_id)
+
     def count(self) -> int:
         """Messages in the spool."""
         return int(self._db.execute("SELECT count(*) FROM message").fetchone()[0])
@@ -163,3 +198,8 @@ class Store:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise SpoolError(f"the spool cannot be written ({error})") from error
+
+
+def _row(message: Kept) -> tuple[str, float, str, bool, bytes]:
+    received = message.received_at.timestamp()
+    return message.id, received, message.envelope_sender, message.smtputf8, message.content
