@@ -180,7 +180,8 @@ def test_the_tables_of_the_guide_are_in_the_engine() -> None:
         assert re.search(rf'(?:VIEW|TABLE) {name}\b|"{name}"', engine), name
 
 
-CITED = re.compile(r"\bRFC\s*-?\d+(?:,?\s+(?:sections?|sect\.|sec\.|§+)\s*[\w.]*)?", re.IGNORECASE)
+# `message/rfc822` and its like are names of media types and of address types, no citations.
+CITED = re.compile(r"\b(?!(?-i:rfc822))RFC\s*-?\d+(?:,?\s+(?:sections?|sect\.|sec\.|§+)\s*[\w.]*)?", re.IGNORECASE)
 WELL_FORMED = re.compile(r"RFC\s\d{3,5}(?:,?\s+sections? (?:\d+|[A-Z])(?:\.\d+)*\.?)?")
 
 
