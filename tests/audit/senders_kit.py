@@ -9,6 +9,8 @@ from typing import Any
 
 from sidedoor.audit.context import AssessmentContext, SpfEvidence
 from sidedoor.audit.flow import Flow
+from sidedoor.catalogue.catalogue import Catalogue, load_catalogue
+from sidedoor.catalogue.read import read_entries
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Fact
 from sidedoor.mail.reply import Reply
@@ -74,11 +76,16 @@ def context(
     *,
     reverse: Mapping[str, Fact[tuple[str, ...]]] | None = None,
     logins: Mapping[str, int] | None = None,
+    catalogue: str | None = None,
 ) -> AssessmentContext:
-    """contoso.com in September 2026; SPF as told, unknown otherwise."""
+    """contoso.com in September 2026; SPF as told, unknown otherwise; the catalogue's entries as TOML."""
     answers = dict(spf or {})
 
     def lookup(domain: str, address: str) -> SpfEvidence | None:
         return answers.get((domain, address))
 
-    return AssessmentContext(frozenset({Domain("contoso.com")}), WINDOW, lookup, reverse or {}, logins or {})
+    entries = load_catalogue()
+    if catalogue is not None:
+        entries = Catalogue(read_entries(catalogue, "entries.toml") if catalogue else ())
+    accepted = frozenset({Domain("contoso.com")})
+    return AssessmentContext(accepted, WINDOW, lookup, reverse or {}, logins or {}, entries)

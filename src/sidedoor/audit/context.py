@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from sidedoor.catalogue.catalogue import Catalogue, load_catalogue
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Fact
 
@@ -47,3 +48,4 @@ class AssessmentContext:
     spf: SpfLookup
     reverse_names: Mapping[str, Fact[tuple[str, ...]]] = field(default_factory=dict)
     authenticated_use: Mapping[str, int] = field(default_factory=dict)
+    catalogue: Catalogue = field(default_factory=load_catalogue)

@@ -14,6 +14,7 @@ from sidedoor.audit.context import AssessmentContext, SpfEvidence
 from sidedoor.audit.grouping import SenderGroup
 from sidedoor.audit.hostname import HostKind, host_kind
 from sidedoor.audit.seen import Seen, sending_domain
+from sidedoor.catalogue.match import Match
 from sidedoor.mail.domain import Domain, DomainError, parse_domain
 from sidedoor.mail.fact import Unknown
 from sidedoor.mail.network import IPAddress
@@ -32,8 +33,9 @@ class Features:
     that could not be evaluated now. spf_foreign: messages whose SPF speaks for a foreign envelope domain only.
     evidence: the evaluation that most messages rest on. people: claimed addresses that also log in, with messages.
     recipients: at least so many (of the largest flow); recipients_most: at most so many (sum over flows).
-    signers, signed_own: messages by the domain that signed (d=), and those of them in an accepted domain. mailers:
-    messages by X-Mailer. hosts: HELO names by messages. reverse: PTR names of the addresses whose names are known.
+    signers, signed_own: messages by the domain that signed (d=), and those of them in an accepted domain.
+    mailers: messages by X-Mailer. matches: entries of the catalogue, the likeliest first; added by `senders`.
+    hosts: HELO names by messages. reverse: PTR names of the addresses whose names are known.
     """
 
     submission: Submission
@@ -76,6 +78,7 @@ class Features:
     signers: Mapping[str, int]
     signed_own: int
     mailers: Mapping[str, int]
+    matches: tuple[Match, ...] = ()
 
     @property
     def span_days(self) -> int:

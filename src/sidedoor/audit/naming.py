@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from sidedoor.audit.features import Features
 from sidedoor.audit.hostname import HostKind, host_kind, service_suffix, specific_host
+from sidedoor.audit.identify import proved
 from sidedoor.audit.model import Verdict
 from sidedoor.audit.patterns import commonest
 from sidedoor.mail.network import IPAddress
@@ -40,6 +41,10 @@ def networks(addresses: Sequence[IPAddress]) -> tuple[str, ...]:
 def name(features: Features, verdict: Verdict) -> str:
     """A name in plain words. What a spoofer calls itself is reported, never adopted."""
     place = _place(features)
+    entry = proved(features)
+    if entry is not None and verdict is not Verdict.SPOOFING:
+        host = _service_host(features) or features.service or place
+        return printable(f"{entry.name} ({host})")
     if features.service:
         host = _service_host(features)
         return printable(f"{host} (listed by {features.service})" if host else f"service listed by {features.service}")

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from sidedoor.audit import patterns
 from sidedoor.audit.features import Features
 from sidedoor.audit.hostname import HostKind, fold_host, host_kind, shared_network
+from sidedoor.audit.identify import in_words
 from sidedoor.audit.patterns import MOST, SHORT, commonest, share
+from sidedoor.catalogue.match import Strength
 
 Found = Iterator[tuple[str, Mapping[str, object]]]
 _TROUBLE = frozenset({"temperror", "permerror", ""})
@@ -187,7 +189,16 @@ def reverse(features: Features) -> Found:
         yield "reverse-generic", {"name": name}
 
 
+def catalogue(features: Features) -> Found:
+    """Who it is by the catalogue. It weighs nothing: an entry that is wrong must not flip a verdict."""
+    if not features.matches:
+        return
+    best = features.matches[0]
+    found = {"name": best.entry.name, "trait": in_words(best.best)}
+    yield ("known-service" if best.strength is Strength.PROOF else "says-it-is"), found
+
+
 LOOKS: tuple[Callable[[Features], Found], ...] = (
-    spf, dkim, dmarc, compauth, history, recipients, claims, treatment, greeting, reverse,
+    spf, dkim, dmarc, compauth, history, recipients, claims, treatment, greeting, reverse, catalogue,
 )  # fmt: skip
 """Every look at the evidence, in the order reasons are told."""

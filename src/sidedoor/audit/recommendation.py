@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sidedoor.audit import patterns
 from sidedoor.audit.features import Features
 from sidedoor.audit.hostname import HostKind, host_kind, shared_network
+from sidedoor.audit.identify import claimed, proved
 from sidedoor.audit.model import Verdict
 from sidedoor.audit.naming import networks, printable
 from sidedoor.audit.patterns import commonest
@@ -19,6 +20,7 @@ _EXPORT = (
     "A hunting export (EmailEvents) or an extended historical search tells more than a message trace: "
     "who authenticated, and the HELO name."
 )
+_SHARED = "Never a connector by address: other customers send from the same networks."
 
 
 def recommend(features: Features, verdict: Verdict, tls: Sequence[str], *, would_reject: int, unknown: int) -> str:
@@ -83,12 +85,17 @@ def _migrate(features: Features, tls: Sequence[str], *, affected: bool) -> str:
             "RejectDirectSend would refuse this mail and no other way of submitting helps, since others wrote it: "
             "ask the forwarding host to rewrite the envelope sender (SRS), or give it an inbound connector of its own."
         )
+    entry = proved(features)
+    if entry is not None:
+        return f"{entry.advice} {_SHARED}" if entry.shared_addresses else entry.advice
     if features.service or _is_service(features):
         return (
             "Give the service a return path in a subdomain that is no accepted domain, or a connector by its TLS "
-            "certificate. Never a connector by address: other customers send from the same networks."
+            f"certificate. {_SHARED}"
         )
-    return _host_advice(features, tls)
+    claim = claimed(features)
+    advice = _host_advice(features, tls)
+    return advice if claim is None else f"{advice} If it is {claim.entry.name}, as it says: {claim.entry.advice}"
 
 
 def _is_service(features: Features) -> bool:

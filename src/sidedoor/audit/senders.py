@@ -12,6 +12,7 @@ from sidedoor.audit.context import AssessmentContext, SpfEvidence, SpfLookup
 from sidedoor.audit.features import Features, measure, own_domain
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.grouping import SenderGroup, group_senders
+from sidedoor.audit.identify import identify, proved
 from sidedoor.audit.model import Sender
 from sidedoor.audit.naming import identities, name, networks
 from sidedoor.audit.patterns import Standing, persistent, standing, voucher
@@ -32,7 +33,7 @@ _NEAR_BITS = {4: 8, 6: 64}
 def make_senders(flows: Sequence[Flow], context: AssessmentContext) -> list[Sender]:
     """Every sender of the report, most messages first. Pure: the same flows in any order give the same senders."""
     groups = group_senders([flow for flow in flows if _wanted(flow, context)], context.spf)
-    measured = [measure(group, context) for group in groups]
+    measured = [_measured(group, context) for group in groups]
     rivals, vouched = _rivals(measured), _vouched(measured)
     measured = [
         replace(features, rival=rivals.get(index, ""), vouched=vouched.get(index, ""))
@@ -41,6 +42,11 @@ def make_senders(flows: Sequence[Flow], context: AssessmentContext) -> list[Send
     ids = identities(measured)
     senders = [_sender(*made) for made in zip(ids, groups, measured, strict=True)]
     return sorted(senders, key=lambda sender: (-sender.messages, sender.id))
+
+
+def _measured(group: SenderGroup, context: AssessmentContext) -> Features:
+    features = measure(group, context)
+    return replace(features, matches=identify(features, context.catalogue))
 
 
 def _wanted(flow: Flow, context: AssessmentContext) -> bool:
@@ -125,6 +131,7 @@ def _sender(identity: str, group: SenderGroup, features: Features) -> Sender:
     flows = group.flows
     refused = sum(flow.messages for flow in flows if flow.decision.would_reject)
     unknown = sum(flow.messages for flow in flows if flow.decision.would_reject is None)
+    entry = proved(features)
     tls = sorted({flow.tls for flow in flows if flow.tls})
     return Sender(
         id=identity,
@@ -137,7 +144,7 @@ def _sender(identity: str, group: SenderGroup, features: Features) -> Sender:
         envelope_domains=_envelope_domains(flows),
         mail_from=_commonest(pair for flow in flows for pair in flow.envelope_senders),
         helo=tuple(sorted(features.hosts, key=lambda host: (-features.hosts[host], host))[:_MOST_LISTED]),
-        service=features.owner or features.service,
+        service=entry.name if entry else features.owner or features.service,
         messages=features.messages,
         recipients=features.recipients,
         first_seen=features.first_seen,
