@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,29 @@ class Spf:
     result: str
     path: tuple[tuple[str, str], ...] = ()
     owner: str | None = None
+
+
+@dataclass(frozen=True)
+class Use:
+    """What DMARC reports say of one address."""
+
+    messages: int = 100
+    passed: int = 0
+    failed: int = 0
+    reporters: tuple[str, ...] = ("example.net",)
+    first: datetime | None = None
+    last: datetime | None = None
+    header_from: Mapping[str, int] = field(default_factory=lambda: {"contoso.com": 100})
+
+
+@dataclass(frozen=True)
+class Uses:
+    """Reports by address."""
+
+    uses: Mapping[str, Use]
+
+    def of(self, ip: str) -> Use | None:
+        return self.uses.get(ip)
 
 
 def decision(submission: Submission = Submission.DIRECT_SEND, *, would_reject: bool | None = True) -> Decision:
@@ -77,6 +100,7 @@ def context(
     reverse: Mapping[str, Fact[tuple[str, ...]]] | None = None,
     logins: Mapping[str, int] | None = None,
     catalogue: str | None = None,
+    reported: Mapping[str, Use] | None = None,
 ) -> AssessmentContext:
     """contoso.com in September 2026; SPF as told, unknown otherwise; the catalogue's entries as TOML."""
     answers = dict(spf or {})
@@ -88,4 +112,4 @@ def context(
     if catalogue is not None:
         entries = Catalogue(read_entries(catalogue, "entries.toml") if catalogue else ())
     accepted = frozenset({Domain("contoso.com")})
-    return AssessmentContext(accepted, WINDOW, lookup, reverse or {}, logins or {}, entries)
+    return AssessmentContext(accepted, WINDOW, lookup, reverse or {}, logins or {}, entries, Uses(reported or {}))

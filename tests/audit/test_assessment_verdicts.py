@@ -12,7 +12,7 @@ from sidedoor.audit.flow import Flow
 from sidedoor.audit.model import Sender, Verdict
 from sidedoor.audit.senders import assess, group_senders, make_senders
 from sidedoor.audit.weights import WEIGHTS
-from tests.audit.senders_kit import FAILING, Spf, context, flow
+from tests.audit.senders_kit import FAILING, Spf, Use, context, flow
 
 WORKDAYS = [0, 1, 2, 3, 6, 7, 8, 9, 10, 13, 14, 15, 16, 17, 20, 21, 22, 23, 24, 27, 28, 29]
 STAFF = {f"{name}@contoso.com": 2 for name in ("ann", "ben", "cy", "di", "ed", "flo", "gus", "hal", "ida", "jo")}
@@ -63,6 +63,16 @@ CASES: dict[str, tuple[Flow, dict[str, Any], Verdict, set[str]]] = {
     "a look-alike's signature": (
         flow(spf={"fail": 10}, dkim={"pass": 10}, signers={"contoso.com.evil.example": 10}), {}, Verdict.UNCLEAR,
         {"dkim-foreign"},
+    ),
+    "passing DMARC elsewhere, and rare here": (
+        flow(days=[3, 9, 11, 20], messages=40, **FAILING), {"reported": {"203.0.113.10": Use(passed=90, failed=10)}},
+        Verdict.UNCLEAR, {"reports-pass"},
+    ),
+    "failing DMARC elsewhere": (
+        flow(**FAILING), {"reported": {"203.0.113.10": Use(failed=100)}}, Verdict.UNCLEAR, {"reports-fail"},
+    ),
+    "half and half elsewhere": (
+        flow(**FAILING), {"reported": {"203.0.113.10": Use(passed=50, failed=50)}}, Verdict.UNCLEAR, {"reports-mixed"},
     ),
     "new, failing and junked": (
         flow(days=[27, 28, 29], helo="localhost", **BAD), {}, Verdict.UNCLEAR, {"new", "not-enough-against"},
@@ -194,6 +204,11 @@ def test_names_and_a_few_days_never_make_a_legitimate_sender(
     sender = judged(flow(helo=helo, days=days, messages=90, **FAILING), reverse={"203.0.113.10": reverse})
     if sender.assessment is Verdict.LEGITIMATE:
         assert "recurring" in ids(sender)
+
+
+def test_reports_about_strangers_names_are_not_about_us() -> None:
+    elsewhere = Use(passed=100, header_from={"fabrikam.com": 100, "notcontoso.com": 3})
+    assert not {"reports-pass", "reports-mixed"} & ids(judged(flow(), reported={"203.0.113.10": elsewhere}))
 
 
 def test_every_reason_given_is_in_the_table_with_its_weight() -> None:

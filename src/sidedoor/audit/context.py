@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from sidedoor.audit.elsewhere import NoReports, Reported
 from sidedoor.catalogue.catalogue import Catalogue, load_catalogue
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Fact
@@ -41,6 +42,7 @@ class AssessmentContext:
     reverse_names: client address -> names its PTR records give; an empty tuple means it has none.
     authenticated_use: address in lower case -> messages it submitted with a login or from its mailbox. An empty
     mapping means that nothing is known of logins, not that nobody logs in.
+    reported: DMARC reports of other receivers.
     """
 
     accepted_domains: AbstractSet[Domain]
@@ -49,3 +51,4 @@ class AssessmentContext:
     reverse_names: Mapping[str, Fact[tuple[str, ...]]] = field(default_factory=dict)
     authenticated_use: Mapping[str, int] = field(default_factory=dict)
     catalogue: Catalogue = field(default_factory=load_catalogue)
+    reported: Reported = field(default_factory=NoReports)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from sidedoor.audit.context import AssessmentContext, SpfEvidence
+from sidedoor.audit.elsewhere import Elsewhere, elsewhere
 from sidedoor.audit.grouping import SenderGroup
 from sidedoor.audit.hostname import HostKind, host_kind
 from sidedoor.audit.seen import Seen, sending_domain
@@ -35,6 +36,7 @@ class Features:
     recipients: at least so many (of the largest flow); recipients_most: at most so many (sum over flows).
     signers, signed_own: messages by the domain that signed (d=), and those of them in an accepted domain.
     mailers: messages by X-Mailer. matches: entries of the catalogue, the likeliest first; added by `senders`.
+    elsewhere: what DMARC reports of other receivers say of its addresses, None where they say nothing.
     hosts: HELO names by messages. reverse: PTR names of the addresses whose names are known.
     """
 
@@ -78,6 +80,7 @@ class Features:
     signers: Mapping[str, int]
     signed_own: int
     mailers: Mapping[str, int]
+    elsewhere: Elsewhere | None
     matches: tuple[Match, ...] = ()
 
     @property
@@ -151,6 +154,7 @@ def measure(group: SenderGroup, context: AssessmentContext) -> Features:
         signers=signers,
         signed_own=sum(count for name, count in signers.items() if own_domain(name, context.accepted_domains)),
         mailers=_sum(flow.mailers for flow in flows),
+        elsewhere=elsewhere(addresses, context.reported, context.accepted_domains),
     )
 
 

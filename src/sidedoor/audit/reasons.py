@@ -189,6 +189,20 @@ def reverse(features: Features) -> Found:
         yield "reverse-generic", {"name": name}
 
 
+def reports(features: Features) -> Found:
+    """Other receivers' DMARC reports: a hint, because reports are strangers' words about other mail."""
+    seen = features.elsewhere
+    if seen is None:
+        return
+    values = {"messages": seen.messages, "reporters": len(seen.reporters), "passed": seen.passed}
+    if seen.passed >= MOST * seen.messages:
+        yield "reports-pass", values
+    elif seen.failed >= MOST * seen.messages:
+        yield "reports-fail", values
+    else:
+        yield "reports-mixed", values
+
+
 def catalogue(features: Features) -> Found:
     """Who it is by the catalogue. It weighs nothing: an entry that is wrong must not flip a verdict."""
     if not features.matches:
@@ -199,6 +213,6 @@ def catalogue(features: Features) -> Found:
 
 
 LOOKS: tuple[Callable[[Features], Found], ...] = (
-    spf, dkim, dmarc, compauth, history, recipients, claims, treatment, greeting, reverse, catalogue,
+    spf, dkim, dmarc, compauth, history, recipients, claims, treatment, greeting, reverse, reports, catalogue,
 )  # fmt: skip
 """Every look at the evidence, in the order reasons are told."""
