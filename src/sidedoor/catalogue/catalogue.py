@@ -59,7 +59,7 @@ class Catalogue:
         """Entries that the traits speak for, the likeliest first; empty where none is known.
 
         Proof goes before claims, a product before the platform it runs on, then the more telling trait. The order
-        does not depend on the order of the values.
+        does not depend on the order of the values. Who merely publishes SPF records for others is no candidate.
         """
         found: dict[str, set[Hit]] = {}
         for trait, values in evidence.by_trait():
@@ -74,7 +74,11 @@ class Catalogue:
             text = comparable_text(value)
             return [(Hit(trait, text, pattern), entry) for pattern, entry in self._texts[_TEXT_LISTS[trait]].find(text)]
         name = comparable_name(value)
-        return [(Hit(trait, name, pattern), entry) for pattern, entry in self._hosts[_HOST_LISTS[trait]].find(name)]
+        return [
+            (Hit(trait, name, pattern), entry)
+            for pattern, entry in self._hosts[_HOST_LISTS[trait]].find(name)
+            if entry.kind is not Kind.SPF_HOSTING
+        ]
 
     def by_spf_domain(self, domain: str) -> Entry | None:
         """Whose network an SPF include names: `spf.protection.outlook.com` is Microsoft 365. None where unknown.

@@ -42,6 +42,7 @@ class Kind(StrEnum):
     COLLABORATION = "collaboration"  # files, tasks, meetings, learning
     OFFICE_SUITE = "office-suite"  # whole mail systems for organisations
     CLOUD_PLATFORM = "cloud-platform"  # rented machines: says where, hardly who
+    SPF_HOSTING = "spf-hosting"  # publishes other people's SPF records: never the sender itself
 
 
 class OwnDomain(StrEnum):
@@ -107,7 +108,10 @@ class Supports:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where statements come from. `of` names them: `recognise.spf_include`, or a whole table, `supports`."""
+    """Where statements come from. `of` names them: `recognise.spf_include`, or a whole table, `supports`.
+
+    What no source of an entry names was written from general knowledge; the reader adds a source that says so.
+    """
 
     of: tuple[str, ...]
     title: str
@@ -130,6 +134,7 @@ class Entry:
     vendor: str
     kind: Kind
     advice: str
+    written: date  # when what no source covers was written down
     shared_addresses: bool | None = None
     borrows_from: tuple[str, ...] = ()
     recognise: Recognise = Recognise()
@@ -139,5 +144,10 @@ class Entry:
 
     @property
     def verified(self) -> bool:
-        """Whether every source of this entry was looked at; False where there is none."""
-        return bool(self.sources) and all(source.verified for source in self.sources)
+        """Whether somebody compared every statement of this entry with a source."""
+        return all(source.verified for source in self.sources)
+
+    def source_of(self, statement: str) -> Source | None:
+        """The source of a statement, `supports.smtp_auth`; None for what the entry does not state."""
+        table = statement.partition(".")[0]
+        return next((source for source in self.sources if statement in source.of or table in source.of), None)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from sidedoor.catalogue.entry import Answer, Entry, Kind, OwnDomain, Recognise, Sends, SmtpAuth, Source, Supports
 from sidedoor.catalogue.patterns import PatternError, host_pattern, text_pattern
 from sidedoor.errors import InputError
 
+GENERAL_KNOWLEDGE = "general knowledge"
 _MOST_BYTES = 256 * 1024
 _MOST_ENTRIES = 1000
 _MOST_ITEMS = 100  # of one list
@@ -21,43 +25,34 @@ _LONGEST = 500  # characters of one text
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _LINE = re.compile(r"line (\d+)")
 
-Value = TypeVar("Value")
-Word = TypeVar("Word", bound=StrEnum)
+Reader = Callable[[object], Any]  # a TOML value to what an entry holds; raises _Wrong
 
 
 class _Wrong(Exception):  # noqa: N818 -- becomes InputError once the file is known
-    """A key that is not as it must be."""
+    """A value that is not as it must be. `key` is filled in on the way up."""
 
-    def __init__(self, key: str, found: str, expected: str) -> None:
-        super().__init__(key)
+    def __init__(self, found: str, expected: str, key: str = "") -> None:
+        super().__init__(found)
         self.key, self.found, self.expected = key, found, expected
 
 
-class _Table:
-    """One TOML table; keys are taken one by one, and what is left at the end is unknown."""
-
-    def __init__(self, value: object, name: str) -> None:
-        if not isinstance(value, dict):
-            raise _Wrong(name, _shown(value), "a table")
-        self._left: dict[str, object] = dict(value)
-        self._name = name
-
-    def key(self, key: str) -> str:
-        """The key with the table's name before it."""
-        return f"{self._name}.{key}" if self._name else key
-
-    def take(self, key: str, read: Callable[[object, str], Value], default: Value | None = None) -> Value:
-        """The value of a key; the default where it is absent, an error where there is no default."""
-        if key in self._left:
-            return read(self._left.pop(key), self.key(key))
-        if default is None:
-            raise _Wrong(self.key(key), "nothing", "a value")
-        return default
-
-    def finish(self, known: Iterable[str]) -> None:
-        """Raise for a key that was not taken."""
-        for key in self._left:
-            raise _Wrong(self.key(key)[:80], "a key that is not known", f"one of {', '.join(known)}")
+def _fields(value: object, readers: Mapping[str, Reader], required: Iterable[str] = ()) -> dict[str, Any]:
+    """The values of a table, each through the reader of its key. Raises _Wrong for an unknown or a missing key."""
+    if not isinstance(value, dict):
+        raise _Wrong(_shown(value), "a table")
+    found = {}
+    for key, item in value.items():
+        if key not in readers:
+            raise _Wrong("a key that is not known", f"one of {', '.join(readers)}", key[:60])
+        try:
+            found[key] = readers[key](item)
+        except _Wrong as wrong:
+            wrong.key = f"{key}.{wrong.key}" if wrong.key else key
+            raise
+    for key in required:
+        if key not in found:
+            raise _Wrong("nothing", "a value", key)
+    return found
 
 
 def read_file(path: Path) -> list[Entry]:
@@ -99,147 +94,116 @@ def _number(found: re.Match[str] | None) -> int | None:
 
 
 def _entry_of(row: object, path: str) -> Entry:
-    id_ = row.get("id") if isinstance(row, dict) else None
     try:
         return _entry(row)
     except _Wrong as wrong:
-        where = f"entry {str(id_)[:60]!r}, {wrong.key}" if id_ is not None else wrong.key or "the file"
-        raise InputError(path, f"{where}: {wrong.found}", wrong.expected) from wrong
+        id_ = row.get("id") if isinstance(row, dict) else None
+        where = wrong.key if id_ is None else f"entry {str(id_)[:60]!r}, {wrong.key}"
+        raise InputError(path, f"{where}: {wrong.found}" if where else wrong.found, wrong.expected) from wrong
 
 
 def _entry(row: object) -> Entry:
-    table = _Table(row, "")
-    entry = Entry(
-        id=table.take("id", _id),
-        name=table.take("name", _text),
-        vendor=table.take("vendor", _text),
-        kind=table.take("kind", _word(Kind)),
-        advice=table.take("advice", _text),
-        shared_addresses=_TRUTH[table.take("shared_addresses", _word(Answer), Answer.UNKNOWN)],
-        borrows_from=table.take("borrows_from", _list_of(_id), ()),
-        recognise=table.take("recognise", _recognise, Recognise()),
-        sends=table.take("sends", _sends, Sends()),
-        supports=table.take("supports", _supports, Supports()),
-        sources=table.take("sources", _list_of(_source), ()),
-    )
-    table.finish(Entry.__dataclass_fields__)
-    return entry
+    fields = _fields(row, _ENTRY, ("id", "name", "vendor", "kind", "written"))
+    if "advice" not in fields:
+        never = fields.get("sends", Sends()).own_domain is OwnDomain.NEVER
+        fields["advice"] = advice()["never" if never else fields["kind"].value]
+    entry = Entry(**fields)
+    return replace(entry, sources=_complete(entry, _stated(row)))
 
 
-_TRUTH = {Answer.YES: True, Answer.NO: False, Answer.UNKNOWN: None}
+@cache
+def advice() -> Mapping[str, str]:
+    """What to do about a sender whose entry does not say: by kind, or under `never` where bounces go to the vendor."""
+    return tomllib.loads(files(__package__).joinpath("advice.toml").read_text("utf-8"))
 
 
-def _recognise(value: object, name: str) -> Recognise:
-    table = _Table(value, name)
-    hosts, texts = _list_of(_pattern(host_pattern)), _list_of(_pattern(text_pattern))
-    recognise = Recognise(
-        spf_include=table.take("spf_include", hosts, ()),
-        dkim_domain=table.take("dkim_domain", hosts, ()),
-        ptr=table.take("ptr", hosts, ()),
-        helo=table.take("helo", hosts, ()),
-        bounce_domain=table.take("bounce_domain", hosts, ()),
-        message_id_host=table.take("message_id_host", hosts, ()),
-        x_mailer=table.take("x_mailer", texts, ()),
-        address=table.take("address", texts, ()),
-    )
-    table.finish(Recognise.__dataclass_fields__)
-    return recognise
+def _stated(row: object) -> tuple[str, ...]:
+    """The statements a row makes that somebody may doubt, by name; its texts and its id are no such statements."""
+    if not isinstance(row, dict):
+        return ()
+    single = [key for key in ("sends", "shared_addresses") if key in row]
+    return tuple([f"{table}.{key}" for table in ("recognise", "supports") for key in row.get(table, ())] + single)
 
 
-def _sends(value: object, name: str) -> Sends:
-    table = _Table(value, name)
-    sends = Sends(table.take("own_domain", _word(OwnDomain), OwnDomain.UNKNOWN), table.take("how", _text, ""))
-    table.finish(Sends.__dataclass_fields__)
-    return sends
+def _complete(entry: Entry, stated: Sequence[str]) -> tuple[Source, ...]:
+    """The entry's sources, and one for what they leave out. Raises for a source of what is not stated."""
+    tables = {name.partition(".")[0] for name in stated}
+    named = {name for source in entry.sources for name in source.of}
+    for name in sorted(named - tables - set(stated)):
+        raise _Wrong(_shown(name), f"one of {', '.join(sorted({*tables, *stated}))}", "sources.of")
+    rest = tuple([name for name in stated if name not in named and name.partition(".")[0] not in named])
+    unchecked = Source(rest, GENERAL_KNOWLEDGE, entry.written, verified=False)
+    return (*entry.sources, unchecked) if rest else entry.sources
 
 
-def _supports(value: object, name: str) -> Supports:
-    table = _Table(value, name)
-    answer = _word(Answer)
-    supports = Supports(
-        certificate=table.take("certificate", answer, Answer.UNKNOWN),
-        certificate_name=table.take("certificate_name", _text, ""),
-        smtp_auth=table.take("smtp_auth", _word(SmtpAuth), SmtpAuth.UNKNOWN),
-        graph=table.take("graph", answer, Answer.UNKNOWN),
-        own_return_path=table.take("own_return_path", answer, Answer.UNKNOWN),
-        fixed_addresses=table.take("fixed_addresses", answer, Answer.UNKNOWN),
-    )
-    table.finish(Supports.__dataclass_fields__)
-    return supports
-
-
-def _source(value: object, name: str) -> Source:
-    table = _Table(value, name)
-    source = Source(
-        of=table.take("of", _list_of(_text)),
-        title=table.take("title", _text),
-        date=table.take("date", _date),
-        verified=table.take("verified", _truth),
-        url=table.take("url", _url, ""),
-    )
-    table.finish(Source.__dataclass_fields__)
-    return source
-
-
-def _text(value: object, name: str) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > _LONGEST:
-        raise _Wrong(name, _shown(value), f"one line of 1 to {_LONGEST} characters")
+        raise _Wrong(_shown(value), f"one line of 1 to {_LONGEST} characters")
     return value
 
 
-def _id(value: object, name: str) -> str:
-    text = _text(value, name)
+def _id(value: object) -> str:
+    text = _text(value)
     if not _ID.fullmatch(text):
-        raise _Wrong(name, _shown(value), "small letters and digits, joined by single hyphens")
+        raise _Wrong(_shown(value), "small letters and digits, joined by single hyphens")
     return text
 
 
-def _url(value: object, name: str) -> str:
-    text = _text(value, name)
+def _url(value: object) -> str:
+    text = _text(value)
     if not text.startswith("https://") or " " in text:
-        raise _Wrong(name, _shown(value), "an https:// address")
+        raise _Wrong(_shown(value), "an https:// address")
     return text
 
 
-def _truth(value: object, name: str) -> bool:
+def _truth(value: object) -> bool:
     if not isinstance(value, bool):
-        raise _Wrong(name, _shown(value), "true or false")
+        raise _Wrong(_shown(value), "true or false")
     return value
 
 
-def _date(value: object, name: str) -> date:
+def _date(value: object) -> date:
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise _Wrong(name, _shown(value), "a date without quotes, 2026-11-24")
+        raise _Wrong(_shown(value), "a date without quotes, 2026-11-24")
     return value
 
 
-def _word(words: type[Word]) -> Callable[[object, str], Word]:
-    def read(value: object, name: str) -> Word:
-        try:
-            return words(_text(value, name))
-        except ValueError as error:
-            raise _Wrong(name, _shown(value), f"one of {', '.join(words)}") from error
+def _word(words: type[StrEnum]) -> Reader:
+    known = {word.value: word for word in words}
+
+    def read(value: object) -> StrEnum:
+        if not isinstance(value, str) or value not in known:
+            raise _Wrong(_shown(value), f"one of {', '.join(known)}")
+        return known[value]
 
     return read
 
 
-def _list_of(item: Callable[[object, str], Value]) -> Callable[[object, str], tuple[Value, ...]]:
-    def read(value: object, name: str) -> tuple[Value, ...]:
+def _answer(value: object) -> bool | None:
+    return _TRUTH[_ANSWER(value)]
+
+
+def _list_of(item: Reader) -> Reader:
+    def read(value: object) -> tuple[Any, ...]:
         if not isinstance(value, list) or not 0 < len(value) <= _MOST_ITEMS:
-            raise _Wrong(name, _shown(value), f"a list of 1 to {_MOST_ITEMS}")
-        return tuple([item(each, name) for each in value])
+            raise _Wrong(_shown(value), f"a list of 1 to {_MOST_ITEMS}")
+        return tuple([item(each) for each in value])
 
     return read
 
 
-def _pattern(parse: Callable[[str], Value]) -> Callable[[object, str], Value]:
-    def read(value: object, name: str) -> Value:
+def _pattern(parse: Callable[[str], Any]) -> Reader:
+    def read(value: object) -> object:
         try:
-            return parse(_text(value, name))
+            return parse(_text(value))
         except PatternError as error:
-            raise _Wrong(name, str(error), "a pattern") from error
+            raise _Wrong(str(error), "a pattern (docs/catalogue.md)") from error
 
     return read
+
+
+def _table(make: Callable[..., Any], readers: Mapping[str, Reader], required: Iterable[str] = ()) -> Reader:
+    return lambda value: make(**_fields(value, readers, required))
 
 
 def _shown(value: object) -> str:
@@ -253,3 +217,48 @@ def _shown(value: object) -> str:
             return "a huge number"
         case _:
             return repr(value)[:80]
+
+
+_ANSWER = _word(Answer)
+_TRUTH = {Answer.YES: True, Answer.NO: False, Answer.UNKNOWN: None}
+_HOSTS, _TEXTS = _list_of(_pattern(host_pattern)), _list_of(_pattern(text_pattern))
+_RECOGNISE: Mapping[str, Reader] = {
+    "spf_include": _HOSTS,
+    "dkim_domain": _HOSTS,
+    "ptr": _HOSTS,
+    "helo": _HOSTS,
+    "bounce_domain": _HOSTS,
+    "message_id_host": _HOSTS,
+    "x_mailer": _TEXTS,
+    "address": _TEXTS,
+}
+_SENDS: Mapping[str, Reader] = {"own_domain": _word(OwnDomain), "how": _text}
+_SUPPORTS: Mapping[str, Reader] = {
+    "certificate": _ANSWER,
+    "certificate_name": _text,
+    "smtp_auth": _word(SmtpAuth),
+    "graph": _ANSWER,
+    "own_return_path": _ANSWER,
+    "fixed_addresses": _ANSWER,
+}
+_SOURCE: Mapping[str, Reader] = {
+    "of": _list_of(_text),
+    "title": _text,
+    "url": _url,
+    "date": _date,
+    "verified": _truth,
+}
+_ENTRY: Mapping[str, Reader] = {
+    "id": _id,
+    "name": _text,
+    "vendor": _text,
+    "kind": _word(Kind),
+    "shared_addresses": _answer,
+    "borrows_from": _list_of(_id),
+    "advice": _text,
+    "written": _date,
+    "recognise": _table(Recognise, _RECOGNISE),
+    "sends": _table(Sends, _SENDS),
+    "supports": _table(Supports, _SUPPORTS),
+    "sources": _list_of(_table(Source, _SOURCE, ("of", "title", "date", "verified"))),
+}
