@@ -1,0 +1,65 @@
+"""Addresses in header fields: From, To, Cc, Delivered-To (RFC 5322 section 3.4, RFC 6532), bounded in number.
+
+The common forms are read directly; groups, comments and quoted names by the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.utils import getaddresses
+
+from sidedoor.evidence.message.model import Mailbox
+from sidedoor.mail.domain import Domain, DomainError, parse_domain
+
+_MAX_VALUE = 65_536
+MAX_MAILBOXES = 1_000
+"""Addresses of one field that are read; Exchange Online allows 1,000 recipients a message."""
+_MAX_DISPLAY = 500
+# `Name <a@b>` and `a@b`, with a name that needs no second thought.
+_SIMPLE = re.compile(
+    r'(?:(?P<name>[^<>"(),;:\\@]{0,300}?)[ \t]*<(?P<angle>[^<>"(),;:\\\s]{1,1000})>|(?P<bare>[^<>"(),;:\\\s]{1,1000}))'
+)
+
+
+def parse_mailboxes(value: str) -> tuple[Mailbox, ...]:
+    """The addresses of one unfolded field, groups taken apart, encoded words decoded; empty for an empty group."""
+    bare = value[:_MAX_VALUE].strip()
+    if match := _SIMPLE.fullmatch(bare):
+        return (_mailbox(match["name"] or "", match["angle"] or match["bare"]),)
+    try:
+        pairs = getaddresses([bare], strict=False)
+    except TypeError:  # before the `strict` of Python 3.11.10, 3.12.6
+        pairs = getaddresses([bare])
+    except (ValueError, IndexError, RecursionError):
+        return ()
+    return tuple(_mailbox(name, address) for name, address in pairs[:MAX_MAILBOXES] if address)
+
+
+def _mailbox(name: str, address: str) -> Mailbox:
+    return Mailbox(decoded(name.strip()), address.strip(), domain_of(address))
+
+
+def domain_of(address: str) -> Domain | None:
+    """The domain behind the last @; None where there is none."""
+    _, at, domain = address.strip().strip("<>").rpartition("@")
+    try:
+        return parse_domain(domain) if at else None
+    except DomainError:
+        return None
+
+
+def decoded(text: str) -> str:
+    """Encoded words (RFC 2047) as text; as written where they cannot be decoded."""
+    if "=?" not in text:
+        return text[:_MAX_DISPLAY]
+    try:
+        parts = decode_header(text[:_MAX_VALUE])
+        shown = "".join(
+            part if isinstance(part, str) else part.decode(charset or "ascii", errors="replace")
+            for part, charset in parts
+        )
+    except (HeaderParseError, LookupError, ValueError):
+        shown = text
+    return "".join(letter if letter.isprintable() else " " for letter in shown)[:_MAX_DISPLAY]

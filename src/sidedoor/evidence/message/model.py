@@ -1,0 +1,147 @@
+"""What one raw message tells, each fact with how sure it is and where it stands.
+
+`Told.value` is None for a fact known to be absent, and `Unknown` where the message does not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Generic, NamedTuple, TypeVar
+
+from sidedoor.mail.address import EnvelopeSender
+from sidedoor.mail.domain import Domain
+from sidedoor.mail.fact import Fact
+from sidedoor.mail.network import IPAddress
+from sidedoor.mail.received import Received
+from sidedoor.mailauth.authres import AuthResults
+
+T = TypeVar("T")
+
+
+class Sureness(Enum):
+    """How far a fact from a header can be believed."""
+
+    CERTAIN = "certain"  # in a trace field above the boundary: nobody but Exchange Online could put it there
+    LIKELY = "likely"  # in a field that Exchange Online owns and is said to remove from what comes in
+    CLAIMED = "claimed"  # whoever sent the message may have written it
+
+
+class HeaderField(NamedTuple):
+    """One field: `name` as written, `value` unfolded and trimmed, `line` its first line, counted from 1."""
+
+    name: str
+    value: str
+    line: int
+
+
+class Told(NamedTuple, Generic[T]):
+    """A fact, how sure it is, the field that tells it ("" where none does) and that field's line."""
+
+    value: Fact[T]
+    sureness: Sureness
+    source: str = ""
+    line: int = 0
+
+    @property
+    def believed(self) -> bool:
+        """Whether it came from the service, by more than the sender's word."""
+        return self.sureness is not Sureness.CLAIMED
+
+
+class HopTrust(Enum):
+    """Who vouches for a Received line."""
+
+    SERVICE = "service"  # Exchange Online wrote it after it had taken the message
+    ENTRY = "entry"  # Exchange Online wrote it when it took the message: the boundary
+    SENDER = "sender"  # below the boundary: may be forged
+
+
+class Hop(NamedTuple):
+    """One Received line, the newest first. `parsed` is empty and `problem` says why where it could not be read."""
+
+    line: int
+    text: str
+    parsed: Received
+    trust: HopTrust
+    problem: str = ""
+
+
+class Mailbox(NamedTuple):
+    """One address of a header field: display name, `local@domain` as written, and its domain where it has one."""
+
+    display: str
+    address: str
+    domain: Domain | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a DKIM-Signature field says of itself: `d=` and `s=`; whether it holds is another question."""
+
+    domain: str
+    selector: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEvidence:
+    """One message's header, read.
+
+    boundary: the index in `hops` of the line that Exchange Online wrote when it took the message for the recipient's
+    tenant; below it everything may be forged. entry: one of `record.ENTRIES` or None where the fields do not tell.
+    notes: what is odd about the header, in sentences. hops_left_out: Received lines beyond those in `hops`.
+    """
+
+    fields: tuple[HeaderField, ...]
+    hops: tuple[Hop, ...]
+    hops_left_out: int
+    boundary: Fact[int]
+    earlier_passes: tuple[int, ...]  # indexes of entry lines of Exchange Online further below: it was there before
+
+    client_ip: Told[IPAddress | None]
+    helo: Told[str | None]
+    ptr: Told[str | None]
+    tls: Told[str | None]  # None: the connection was in clear
+    envelope_sender: Told[EnvelopeSender]
+    envelope_domain: Told[Domain | None]  # None: the null reverse-path
+    received_at: Told[datetime]
+
+    header_from: Told[tuple[Mailbox, ...]]
+    header_recipients: Told[tuple[Mailbox, ...]]  # To and Cc: what the author wrote, not the envelope
+    delivered_to: Told[tuple[str, ...]]  # Delivered-To, X-Original-To, `for <x>`: hints of the envelope recipient
+    message_id: Told[str]
+    date: Told[datetime]
+    mailer: Told[str]
+    list_id: Told[str]
+    signatures: tuple[Signature, ...]
+
+    authentication: Told[AuthResults]
+    auth_as: Told[str]
+    auth_source: Told[str]
+    directionality: Told[str]
+    from_entity: Told[str]
+    anonymous_direct_send: Told[bool]
+    internal_org_sender: Told[bool]
+    mx_points_to_us: Told[bool]
+    rules_loop: Told[str]
+    network_message_id: Told[str]
+    tenant_id: Told[str]
+    scl: Told[int]
+    report: Told[Mapping[str, str]]  # X-Forefront-Antispam-Report: CIP, H, PTR, DIR, SFV, CAT ...
+    destination: Told[str]  # dest: of X-Microsoft-Antispam-Mailbox-Delivery: I inbox, J junk
+
+    entry: Told[str | None]
+    notes: tuple[str, ...]
+
+    def first(self, name: str) -> HeaderField | None:
+        """The first field of that name, in any case of letters."""
+        folded = name.lower()
+        return next((each for each in self.fields if each.name.lower() == folded), None)
+
+    @property
+    def entry_hop(self) -> Hop | None:
+        """The line at the boundary."""
+        return self.hops[self.boundary] if isinstance(self.boundary, int) else None
