@@ -5,13 +5,16 @@ from __future__ import annotations
 import ipaddress
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.network import IPAddress, IPNetwork, parse_ip
 from sidedoor.mailauth.resolver import Resolver, fold
+from sidedoor.mailauth.spf.compiled import CHECK_SECONDS, Compiled
 from sidedoor.mailauth.spf.crawl import crawl
 from sidedoor.mailauth.spf.evidence import SpfEvidence, SpfWarning, foreign_owner
+from sidedoor.mailauth.spf.limited import Remembering
+from sidedoor.mailauth.spf.message import SpfMessage
 from sidedoor.mailauth.spf.records import RecordSource
 from sidedoor.mailauth.spf.region import Decided
 from sidedoor.mailauth.spf.terms import SpfResult
@@ -40,13 +43,39 @@ class SpfSet:
     lookups_used: int
     warnings: tuple[SpfWarning, ...]
     _tables: dict[int, _Table]
+    _compiled: Compiled = field(compare=False, repr=False)
 
     def evaluate(self, ip: str | IPAddress) -> SpfEvidence:
         """The result for one client address, in O(log n). Raises mail.network.NetworkError where `ip` is no address."""
-        address = parse_ip(ip) if isinstance(ip, str) else ip
-        if address.version == 6 and address.ipv4_mapped is not None:
-            address = address.ipv4_mapped
+        address = address_of(ip)
         return self._tables[address.version].at(int(address))
+
+    def check(
+        self, ip: str | IPAddress, message: SpfMessage, resolver: Resolver, seconds: float = CHECK_SECONDS
+    ) -> SpfEvidence:
+        """The result for one message whose envelope sender (or, where that is null, HELO name) is in `domain`.
+
+        The table answers where it can, without a question to anybody: then a term that makes no difference is not
+        asked either, nor can its DNS fail. Else the terms that need the message are evaluated, with `resolver` and
+        for `seconds` at most. Raises mail.network.NetworkError where `ip` is no address.
+        """
+        address = address_of(ip)
+        evidence = self._tables[address.version].at(int(address))
+        return self._compiled.ask(address, message, resolver, seconds) if evidence.needs_message else evidence
+
+    def explain(
+        self,
+        evidence: SpfEvidence,
+        ip: str | IPAddress,
+        message: SpfMessage,
+        resolver: Resolver,
+        seconds: float = CHECK_SECONDS,
+    ) -> str:
+        """What the domain says of a fail that `check` found (section 6.2), "" where it says nothing.
+
+        A stranger's text of at most 1,000 visible ASCII characters and spaces. Raises mail.network.NetworkError.
+        """
+        return self._compiled.explain(evidence, address_of(ip), message, resolver, seconds)
 
     def evaluate_many(self, ips: Iterable[str]) -> dict[str, SpfEvidence]:
         """Results by address as written; each distinct text is evaluated once. Raises NetworkError."""
@@ -80,14 +109,22 @@ def compile_spf(domain: Domain | str, resolver: Resolver, max_steps: int = MAX_S
     """
     name = fold(domain)
     crawl([name], resolver)
-    source = RecordSource(resolver)
+    remembering = Remembering(resolver)
+    source = RecordSource(remembering)
     tables: dict[int, _Table] = {}
     lookups = 0
     for version in (4, 6):
-        decided = Walk(resolver, source, name, version, max_steps).whole_space()
-        lookups = max(lookups, *(one.region.lookups for one in decided))
+        decided = Walk(remembering, source, name, version, max_steps).whole_space()
+        lookups = max(lookups, *(one.region.lookups_most for one in decided))
         tables[version] = _table(decided)
-    return SpfSet(name, lookups, tuple(source.warnings.values()), tables)
+    return SpfSet(name, lookups, tuple(source.warnings.values()), tables, Compiled(remembering, source, name))
+
+
+def address_of(ip: str | IPAddress) -> IPAddress:
+    """The client's address; an IPv4 address in IPv6's clothes is the IPv4 address. Raises mail.network.NetworkError."""
+    if isinstance(ip, str):
+        return parse_ip(ip)
+    return ip.ipv4_mapped or ip if isinstance(ip, ipaddress.IPv6Address) else ip
 
 
 def _table(decided: Sequence[Decided]) -> _Table:

@@ -18,7 +18,8 @@ class SpfEvidence:
     `path`: (domain, term) from the domain asked about down to the term that decides, empty where none does.
     `cause`: a sentence. `owner`: who runs the record that decides, where an include or redirect leads to somebody
     else's domain; None where it is the domain's own. `needs_message`: undetermined only because a term asks for the
-    message's HELO name, local part or reverse name; an evaluator that has them can tell.
+    message's HELO name, local part or reverse name; `SpfSet.check` can tell by the message. `explanation`: what the
+    domain has to say to a client that fails (section 6.2), "" where it says nothing; text from a stranger.
     """
 
     result: SpfResult
@@ -26,6 +27,7 @@ class SpfEvidence:
     cause: str = ""
     owner: str | None = None
     needs_message: bool = False
+    explanation: str = ""
 
     def within(self, domain: str, term: str, result: SpfResult) -> SpfEvidence:
         """The same evidence seen from the record whose `term` (an include or redirect) led here."""

@@ -9,18 +9,26 @@ from sidedoor.mailauth.spf.terms import Record, SpfResult
 
 
 class RecordSource:
-    """Asks each domain once; remembers parsed records and the trouble with others."""
+    """Asks each domain once; remembers parsed records and the trouble with others.
 
-    def __init__(self, resolver: Resolver) -> None:
-        self._resolver = resolver
+    What `base` knows is not asked again, and nothing is added to it.
+    """
+
+    def __init__(self, resolver: Resolver, base: RecordSource | None = None) -> None:
+        self._resolver, self._base = resolver, base
         self._known: dict[str, Record | SpfEvidence] = {}
         self.warnings: dict[tuple[SpfWarningId, str, str], SpfWarning] = {}
 
     def record_of(self, domain: str) -> Record | SpfEvidence:
         """The domain's record, or the result that stands in its place: none, permerror, temperror, undetermined."""
-        if domain not in self._known:
-            self._known[domain] = self._fetch(domain)
-        return self._known[domain]
+        known = self.known(domain)
+        if known is None:
+            known = self._known[domain] = self._fetch(domain)
+        return known
+
+    def known(self, domain: str) -> Record | SpfEvidence | None:
+        """The same without asking; None where nothing is known yet."""
+        return self._known.get(domain) or (self._base.known(domain) if self._base else None)
 
     def warn(self, what: SpfWarningId, domain: str, term: str, text: str) -> None:
         """Keep a remark, once."""

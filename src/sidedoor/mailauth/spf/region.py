@@ -21,37 +21,44 @@ UNDETERMINED = frozenset({SpfResult.UNDETERMINED})
 class Doubt:
     """A term that depends on the message was passed on the way: had it matched, the result were one of `results`.
 
-    `evidence` is what to say where that makes a difference.
+    `evidence` is what to say where that makes a difference; `lookups` and `voids` are what had been spent before it.
     """
 
     results: frozenset[SpfResult]
     evidence: SpfEvidence
+    lookups: int
+    voids: int
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
     """Addresses `first` to `last` (integers, inclusive) with the look-ups spent on the way.
 
-    `voids` counts look-ups that came back empty, `voids_most` adds those that a message-dependent term may have had.
+    `lookups` and `voids` (look-ups that came back empty) count what was surely spent, `lookups_most` and `voids_most`
+    what may have been where a message-dependent term was passed.
     """
 
     first: int
     last: int
     lookups: int = 0
+    lookups_most: int = 0
     voids: int = 0
     voids_most: int = 0
     doubt: Doubt | None = None
 
     def clip(self, first: int, last: int) -> Region:
         """The part of the region from `first` to `last`."""
-        return Region(
-            max(self.first, first), min(self.last, last), self.lookups, self.voids, self.voids_most, self.doubt
-        )
+        return Region(max(self.first, first), min(self.last, last), *self.way)
 
     @property
-    def way(self) -> tuple[int, int, int, Doubt | None]:
+    def way(self) -> tuple[int, int, int, int, Doubt | None]:
         """Everything but the bounds."""
-        return self.lookups, self.voids, self.voids_most, self.doubt
+        return self.lookups, self.lookups_most, self.voids, self.voids_most, self.doubt
+
+    def least(self) -> Region:
+        """The region as its record leaves it: had the doubtful term matched, nothing more had been spent."""
+        doubt = self.doubt
+        return replace(self, lookups=doubt.lookups, voids=doubt.voids) if doubt else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Decided:
 def decide(region: Region, evidence: SpfEvidence) -> Decided:
     """End a region's evaluation; a doubt met on the way stays possible unless it comes to the same."""
     doubt = region.doubt
+    region = region.least()
     possible = frozenset({evidence.result})
     if doubt is None or doubt.results == possible:
         return Decided(region, possible, evidence)

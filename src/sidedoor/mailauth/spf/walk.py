@@ -7,7 +7,7 @@ walks on. The order of terms, the limits and the include table are thereby those
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import singledispatchmethod
 
@@ -17,6 +17,7 @@ from sidedoor.mailauth.spf.evidence import SpfEvidence, SpfWarningId
 from sidedoor.mailauth.spf.macro import DomainSpec
 from sidedoor.mailauth.spf.records import RecordSource, failed
 from sidedoor.mailauth.spf.region import Decided, Doubt, Region, by_doubt, cut, decide, joined
+from sidedoor.mailauth.spf.segment import Segment
 from sidedoor.mailauth.spf.terms import All, Exists, Host, Include, Mechanism, Network, Ptr, Record, Redirect, SpfResult
 
 MAX_LOOKUPS, MAX_VOIDS, MAX_MX = 10, 2, 10  # RFC 7208 section 4.6.4
@@ -27,7 +28,7 @@ _WIDE = {4: 12, 6: 32}
 
 
 @dataclass(slots=True)
-class _Visit:
+class Visit:
     """One record being walked through."""
 
     domain: str
@@ -52,32 +53,51 @@ class Walk:
 
     def whole_space(self) -> list[Decided]:
         """Every address of the IP version, decided."""
-        bits = 32 if self._version == 4 else 128
-        return self._check_host(self._sender_domain, [Region(0, 2**bits - 1)])
+        return self._check_host(self._sender_domain, [self._whole()])
+
+    def over(self, domain: str, terms: Iterable[Mechanism]) -> tuple[list[Decided], list[Region]]:
+        """Every address taken through some `terms` of the record of `domain`: what they decide, and what walks on."""
+        visit = Visit(domain, [self._whole()])
+        self._through(terms, visit)
+        return visit.decided, visit.regions
+
+    def _whole(self) -> Region:
+        return Region(0, 2 ** (32 if self._version == 4 else 128) - 1)
 
     def _check_host(self, domain: str, regions: list[Region]) -> list[Decided]:
         record = self._source.record_of(domain)
         if isinstance(record, SpfEvidence):
             return [decide(region, record) for region in regions]
-        visit = _Visit(domain, regions)
-        for term in record.mechanisms:
-            self._steps_left -= 1 if isinstance(term, Network) else 1 + len(visit.regions)
-            if not visit.regions:
-                break
-            if self._steps_left < 0:
-                self._give_up(visit)
-                break
-            self._step(term, visit)
+        visit = Visit(domain, regions)
+        self._through(self._terms(domain, record), visit)
         if visit.regions:
             self._after_last(record, visit)
         return visit.decided
 
-    def _give_up(self, visit: _Visit) -> None:
+    def _terms(self, domain: str, record: Record) -> Iterable[Mechanism | Segment]:  # noqa: ARG002  # a subclass looks at it
+        return record.mechanisms
+
+    def _through(self, terms: Iterable[Mechanism | Segment], visit: Visit) -> None:
+        """Take the regions through the terms from left to right (section 4.6)."""
+        for term in terms:
+            self._steps_left -= 1 if isinstance(term, Network) else 1 + len(visit.regions)
+            if not visit.regions:
+                return
+            if self._steps_left < 0:
+                self._give_up(visit)
+                return
+            self._meet(term, visit)
+
+    def _meet(self, term: Mechanism | Segment, visit: Visit) -> None:
+        """Take the regions through one term."""
+        self._step(term, visit)
+
+    def _give_up(self, visit: Visit) -> None:
         text = f"the record of {self._sender_domain} needs more evaluation than any honest one; it was given up"
         self._source.warn(SpfWarningId.TOO_COMPLEX, visit.domain, "", text)
         visit.end(SpfEvidence(SpfResult.UNDETERMINED, cause=text))
 
-    def _after_last(self, record: Record, visit: _Visit) -> None:
+    def _after_last(self, record: Record, visit: Visit) -> None:
         """Section 4.7: redirect, or neutral by default."""
         if record.redirect is not None:
             self._redirect(record.redirect, visit)
@@ -85,24 +105,24 @@ class Walk:
             visit.end(SpfEvidence(SpfResult.NEUTRAL, cause=f"no term of {visit.domain}'s record matches"))
 
     @singledispatchmethod
-    def _step(self, term: Mechanism, visit: _Visit) -> None:
+    def _step(self, term: Mechanism | Segment, visit: Visit) -> None:
         raise AssertionError(f"{type(term).__name__} of {visit.domain} has no step")
 
     @_step.register
-    def _(self, term: All, visit: _Visit) -> None:
+    def _(self, term: All, visit: Visit) -> None:
         if term.qualifier.result is SpfResult.PASS and visit.domain == self._sender_domain:
             text = "it lets every address on the internet use the domain"
             self._source.warn(SpfWarningId.ALLOWS_ALL, visit.domain, str(term), text)
         visit.end(self._match(term, visit))
 
     @_step.register
-    def _(self, term: Network, visit: _Visit) -> None:
+    def _(self, term: Network, visit: Visit) -> None:
         self._warn_width(term, visit, term.network.prefixlen, term.network.version)
         if term.network.version == self._version:
             self._take(visit, [term.network], self._match(term, visit))
 
     @_step.register
-    def _(self, term: Host, visit: _Visit) -> None:
+    def _(self, term: Host, visit: Visit) -> None:
         prefix = term.prefix4 if self._version == 4 else term.prefix6
         self._warn_width(term, visit, prefix, self._version)
         target = self._lookup_target(term, term.target, visit)
@@ -117,7 +137,7 @@ class Walk:
             self._take(visit, networks, self._match(term, visit))
 
     @_step.register
-    def _(self, term: Include, visit: _Visit) -> None:
+    def _(self, term: Include, visit: Visit) -> None:
         target = self._lookup_target(term, term.target, visit)
         if target is None:
             return
@@ -140,7 +160,7 @@ class Walk:
         return child.evidence.within(domain, str(term), term.qualifier.result if result is SpfResult.PASS else result)
 
     def _place_included(
-        self, term: Include, child: Decided, evidence: SpfEvidence, region: Region, visit: _Visit
+        self, term: Include, child: Decided, evidence: SpfEvidence, region: Region, visit: Visit
     ) -> None:
         if child.possible <= _NO_MATCH:
             visit.regions.append(region)
@@ -152,7 +172,7 @@ class Walk:
             visit.regions.append(_doubting(region, term.qualifier.result, evidence))
 
     @_step.register
-    def _(self, term: Exists, visit: _Visit) -> None:
+    def _(self, term: Exists, visit: Visit) -> None:
         target = self._expand(term.target, visit)
         if target is not None:
             self._spend_lookup(term, visit)
@@ -165,23 +185,24 @@ class Walk:
             self._void(term, visit, f"{term} (where it does not match)")
 
     @_step.register
-    def _(self, term: Ptr, visit: _Visit) -> None:
+    def _(self, term: Ptr, visit: Visit) -> None:
+        # Only the reverse look-up may come back empty; section 5.5 skips names that lead nowhere, and who runs them is
+        # the client: they must not spend what the domain has.
         self._doubt(term, visit)
-        # Its reverse look-up, and those of the names it finds, may come back empty; how many depends on the address.
-        visit.regions = [replace(region, voids_most=region.voids_most + MAX_VOIDS + 1) for region in visit.regions]
+        self._void(term, visit, f"reverse name for {term}", perhaps=True)
 
-    def _doubt(self, term: Ptr | Exists, visit: _Visit) -> None:
+    def _doubt(self, term: Ptr | Exists, visit: Visit) -> None:
         """The term may match or not: remember what a match would mean, and walk on."""
         self._spend_lookup(term, visit)
         evidence = self._needs_message(term, visit)
         visit.regions = [_doubting(region, term.qualifier.result, evidence) for region in visit.regions]
 
-    def _needs_message(self, term: Mechanism | Redirect, visit: _Visit) -> SpfEvidence:
+    def _needs_message(self, term: Mechanism | Redirect, visit: Visit) -> SpfEvidence:
         text = f"{term} of {visit.domain} depends on more than the address"
         self._source.warn(SpfWarningId.NEEDS_MESSAGE, visit.domain, str(term), text)
         return replace(self._at(term, visit, SpfResult.UNDETERMINED, text), needs_message=True)
 
-    def _redirect(self, term: Redirect, visit: _Visit) -> None:
+    def _redirect(self, term: Redirect, visit: Visit) -> None:
         target = self._lookup_target(term, term.target, visit)
         if target is None:
             return
@@ -203,14 +224,14 @@ class Walk:
 
     # What the steps share
 
-    def _at(self, term: Mechanism | Redirect, visit: _Visit, result: SpfResult, cause: str) -> SpfEvidence:
+    def _at(self, term: Mechanism | Redirect, visit: Visit, result: SpfResult, cause: str) -> SpfEvidence:
         return SpfEvidence(result, ((visit.domain, str(term)),), cause)
 
-    def _match(self, term: Mechanism, visit: _Visit) -> SpfEvidence:
+    def _match(self, term: Mechanism, visit: Visit) -> SpfEvidence:
         return self._at(term, visit, term.qualifier.result, f"{term} of {visit.domain} matches")
 
     def _take(
-        self, visit: _Visit, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network], evidence: SpfEvidence
+        self, visit: Visit, networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network], evidence: SpfEvidence
     ) -> None:
         """End the evaluation of the addresses in `networks`."""
         for network in networks:
@@ -218,12 +239,12 @@ class Walk:
             self._steps_left -= len(inside)
             visit.decided += [decide(region, evidence) for region in inside]
 
-    def _expand(self, target: DomainSpec | None, visit: _Visit) -> str | None:
+    def _expand(self, target: DomainSpec | None, visit: Visit) -> str | None:
         if target is None:
             return visit.domain
         return target.expand(visit.domain, self._sender_domain, self._version)
 
-    def _lookup_target(self, term: Mechanism | Redirect, target: DomainSpec | None, visit: _Visit) -> str | None:
+    def _lookup_target(self, term: Mechanism | Redirect, target: DomainSpec | None, visit: Visit) -> str | None:
         """Spend a look-up and expand the target; None where nothing is left to walk with it."""
         self._spend_lookup(term, visit)
         name = self._expand(target, visit)
@@ -231,16 +252,20 @@ class Walk:
             visit.end(self._needs_message(term, visit))
         return name if visit.regions else None
 
-    def _spend_lookup(self, term: Mechanism | Redirect, visit: _Visit) -> None:
+    def _spend_lookup(self, term: Mechanism | Redirect, visit: Visit) -> None:
         """Section 4.6.4: a, mx, ptr, exists, include and redirect, ten altogether."""
-        visit.regions = [replace(region, lookups=region.lookups + 1) for region in visit.regions]
-        if any(region.lookups > MAX_LOOKUPS for region in visit.regions):
+        visit.regions = [
+            replace(region, lookups=region.lookups + 1, lookups_most=region.lookups_most + 1)
+            for region in visit.regions
+        ]
+        if any(region.lookups_most > MAX_LOOKUPS for region in visit.regions):
             text = f"more than {MAX_LOOKUPS} terms ask DNS; {term} of {visit.domain} is one too many"
             self._source.warn(SpfWarningId.MANY_LOOKUPS, visit.domain, str(term), text)
-            evidence = self._at(term, visit, SpfResult.PERMERROR, text)
-            visit.end(evidence, lambda region: region.lookups > MAX_LOOKUPS)
+            spent = self._at(term, visit, SpfResult.PERMERROR, text)
+            visit.end(spent, lambda region: region.lookups > MAX_LOOKUPS)
+            visit.end(_perhaps(spent), lambda region: region.lookups_most > MAX_LOOKUPS)
 
-    def _ask(self, name: str, kind: Kind, term: Mechanism, visit: _Visit) -> Answer:
+    def _ask(self, name: str, kind: Kind, term: Mechanism, visit: Visit) -> Answer:
         """Look up; an empty answer is a void look-up, none at all ends the evaluation."""
         answer = self._resolver.lookup(name, kind) if askable(name) else NoSuchName()
         if isinstance(answer, Failure):
@@ -251,20 +276,22 @@ class Walk:
             self._void(term, visit, f"{kind} of {name or 'an empty name'}")
         return answer
 
-    def _void(self, term: Mechanism, visit: _Visit, what: str) -> None:
+    def _void(self, term: Mechanism, visit: Visit, what: str, *, perhaps: bool = False) -> None:
         """Section 4.6.4: two void look-ups are borne; it is a permerror to have more."""
-        text = f"void look-up: {what} for {term} of {visit.domain}"
-        self._source.warn(SpfWarningId.VOID_LOOKUP, visit.domain, str(term), text)
+        if not perhaps:
+            text = f"void look-up: {what} for {term} of {visit.domain}"
+            self._source.warn(SpfWarningId.VOID_LOOKUP, visit.domain, str(term), text)
         visit.regions = [
-            replace(region, voids=region.voids + 1, voids_most=region.voids_most + 1) for region in visit.regions
+            replace(region, voids=region.voids + (not perhaps), voids_most=region.voids_most + 1)
+            for region in visit.regions
         ]
         if any(region.voids_most > MAX_VOIDS for region in visit.regions):
             over = f"more than {MAX_VOIDS} look-ups came back empty, the last for {term} of {visit.domain}"
-            visit.end(self._at(term, visit, SpfResult.PERMERROR, over), lambda region: region.voids > MAX_VOIDS)
-            maybe = replace(self._at(term, visit, SpfResult.UNDETERMINED, "perhaps " + over), needs_message=True)
-            visit.end(maybe, lambda region: region.voids_most > MAX_VOIDS)
+            spent = self._at(term, visit, SpfResult.PERMERROR, over)
+            visit.end(spent, lambda region: region.voids > MAX_VOIDS)
+            visit.end(_perhaps(spent), lambda region: region.voids_most > MAX_VOIDS)
 
-    def _exchangers(self, term: Host, target: str, visit: _Visit) -> list[str]:
+    def _exchangers(self, term: Host, target: str, visit: Visit) -> list[str]:
         """Host names of the target's MX records by preference; section 4.6.4 bears ten of them."""
         answer = self._ask(target, Kind.MX, term, visit)
         values = sorted(answer.values, key=_preference) if isinstance(answer, Records) else []
@@ -276,19 +303,22 @@ class Walk:
         names = [value.partition(" ")[2] for value in values]
         return [name for name in names if name != "."]  # RFC 7505: the null MX names no host
 
-    def _warn_width(self, term: Network | Host, visit: _Visit, prefix: int, version: int) -> None:
+    def _warn_width(self, term: Network | Host, visit: Visit, prefix: int, version: int) -> None:
         if term.qualifier.result is SpfResult.PASS and prefix < _WIDE[version]:
             what = SpfWarningId.WIDE_NETWORK if prefix else SpfWarningId.ALLOWS_ALL
             self._source.warn(what, visit.domain, str(term), f"{term} of {visit.domain} covers a /{prefix} network")
 
 
+def _perhaps(evidence: SpfEvidence) -> SpfEvidence:
+    """The same, where the message decides whether it comes to that."""
+    return replace(evidence, result=SpfResult.UNDETERMINED, cause="perhaps " + evidence.cause, needs_message=True)
+
+
 def _doubting(region: Region, result: SpfResult, evidence: SpfEvidence) -> Region:
     """The region with one more result that a message-dependent term may give it."""
-    doubt = region.doubt
-    results, first = (doubt.results, doubt.evidence) if doubt else (frozenset[SpfResult](), evidence)
-    return replace(
-        region, doubt=Doubt(results | {result}, replace(first, result=SpfResult.UNDETERMINED, needs_message=True))
-    )
+    doubt = region.doubt or Doubt(frozenset(), evidence, region.lookups, region.voids)
+    first = replace(doubt.evidence, result=SpfResult.UNDETERMINED, needs_message=True)
+    return replace(region, doubt=replace(doubt, results=doubt.results | {result}, evidence=first))
 
 
 def _with_doubt(child: Decided, region: Region, evidence: SpfEvidence) -> Decided:
@@ -296,7 +326,7 @@ def _with_doubt(child: Decided, region: Region, evidence: SpfEvidence) -> Decide
     if len(child.possible) == 1:
         return decide(region, evidence)
     possible = child.possible | (region.doubt.results if region.doubt else frozenset())
-    return Decided(region, possible, evidence)
+    return Decided(region.least(), possible, evidence)
 
 
 def _addresses(answer: Answer) -> list[IPAddress]:
