@@ -130,7 +130,7 @@ def _complete(entry: Entry, stated: Sequence[str]) -> tuple[Source, ...]:
     tables = {name.partition(".")[0] for name in stated}
     named = {name for source in entry.sources for name in source.of}
     for name in sorted(named - tables - set(stated)):
-        raise _Wrong(_shown(name), f"one of {', '.join(sorted({*tables, *stated}))}", "sources.of")
+        raise _Wrong(_shown(name), f"what the entry states: {', '.join(stated) or 'nothing yet'}", "sources.of")
     rest = tuple([name for name in stated if name not in named and name.partition(".")[0] not in named])
     unchecked = Source(rest, GENERAL_KNOWLEDGE, entry.written, verified=False)
     return (*entry.sources, unchecked) if rest else entry.sources
