@@ -12,32 +12,33 @@ _DETAIL, _GRAPH_DETAIL, _HUNTING = "trace-detail-v2", "graph-trace-detail", "ema
 _TRACE, _GRAPH_TRACE, _OLD_TRACE = "message-trace-v2", "graph-message-trace", "message-trace"
 _DETAILS = (_DETAIL, _GRAPH_DETAIL)
 _LISTS = (_TRACE, _GRAPH_TRACE, _OLD_TRACE)
+_MESSAGE = "message"
 
 PRECEDENCE: Mapping[str, tuple[str, ...]] = {
     # Seven digits in traces, whole seconds in hunting and details.
-    "received_at": (_EXTENDED, *_LISTS, _ENHANCED, _REPORT, _HUNTING, *_DETAILS),
+    "received_at": (_EXTENDED, *_LISTS, _ENHANCED, _REPORT, _MESSAGE, _HUNTING, *_DETAILS),
     "recipient": (*_LISTS, _HUNTING, _ENHANCED, _EXTENDED, _REPORT),
     # return_path and ReturnPath are the transaction's own; hunting derives its column from the same message later.
-    "envelope_sender": (_EXTENDED, *_DETAILS, _HUNTING, _ENHANCED, _REPORT, *_LISTS),
+    "envelope_sender": (_EXTENDED, *_DETAILS, _HUNTING, _MESSAGE, _ENHANCED, _REPORT, *_LISTS),
     "listed_sender": (_ENHANCED, _REPORT, *_LISTS),
-    "header_from": (_HUNTING, _EXTENDED),
+    "header_from": (_MESSAGE, _HUNTING, _EXTENDED),
     # Hunting shows the last relay seen, which enhanced filtering may have moved (EmailEvents, SenderIPv4).
-    "client_ip": (_EXTENDED, *_DETAILS, *_LISTS, _ENHANCED, _REPORT, _HUNTING),
-    "helo": (_EXTENDED, *_DETAILS),
-    "tls": (_EXTENDED, *_DETAILS, _REPORT),
+    "client_ip": (_EXTENDED, *_DETAILS, *_LISTS, _ENHANCED, _REPORT, _MESSAGE, _HUNTING),
+    "helo": (_EXTENDED, *_DETAILS, _MESSAGE),
+    "tls": (_EXTENDED, *_DETAILS, _REPORT, _MESSAGE),
     "connector": (_EXTENDED, *_DETAILS, _HUNTING, _ENHANCED, _REPORT),
-    "direction": (_EXTENDED, _HUNTING, _ENHANCED, _REPORT),
-    "spf": (_HUNTING,),
-    "dkim": (_HUNTING,),
-    "dmarc": (_HUNTING,),
-    "compauth": (_HUNTING,),
-    "compauth_reason": (),
+    "direction": (_EXTENDED, _HUNTING, _MESSAGE, _ENHANCED, _REPORT),
+    "spf": (_HUNTING, _MESSAGE),
+    "dkim": (_HUNTING, _MESSAGE),
+    "dmarc": (_HUNTING, _MESSAGE),
+    "compauth": (_HUNTING, _MESSAGE),
+    "compauth_reason": (_MESSAGE,),
     # Hunting knows where the message lay in the end; a list's status is coarser.
     # Only the message itself tells these; a server's own log knows that it relayed.
-    "entry": (),
-    "mailer": (),
-    "dkim_domain": (),
-    "treatment": (_HUNTING, *_DETAILS, _EXTENDED, *_LISTS, _ENHANCED),
+    "entry": (_MESSAGE,),
+    "mailer": (_MESSAGE,),
+    "dkim_domain": (_MESSAGE,),
+    "treatment": (_HUNTING, *_DETAILS, _EXTENDED, *_LISTS, _ENHANCED, _MESSAGE),
 }
 
 LAST = 50

@@ -9,7 +9,15 @@ from pathlib import Path
 from sidedoor.errors import InputError
 from sidedoor.evidence.clock import Clock
 from sidedoor.evidence.csv_shape import csv_shape
-from sidedoor.evidence.formats import connector_report, email_events, historical, message_trace, summaries, trace_detail
+from sidedoor.evidence.formats import (
+    connector_report,
+    email_events,
+    historical,
+    message,
+    message_trace,
+    summaries,
+    trace_detail,
+)
 from sidedoor.evidence.formats.base import Spec
 from sidedoor.evidence.interface import Format, ReadOptions, Recognised
 from sidedoor.evidence.objects import envelope_of, peek_objects
@@ -28,7 +36,7 @@ _SPECS: tuple[Spec, ...] = (
     *email_events.SPECS,
     *summaries.SPECS,
 )
-FORMATS: tuple[Format, ...] = tuple(spec.format for spec in _SPECS)
+FORMATS: tuple[Format, ...] = (*(spec.format for spec in _SPECS), message.MESSAGE)
 """Every format that can be recognised."""
 
 _HEAD = 65_536
@@ -48,6 +56,8 @@ def recognise(path: Path) -> Recognised | None:
     if head.startswith(b"PK\x03\x04"):
         workbook = open_archive(path)
         return _recognised(workbook, _spec_of(workbook.columns))
+    if (messages := message.recognised(path, head)) is not None:
+        return messages
     first = _first_character(head)
     if first in {"{", "[", "<"}:
         return _objects(path)

@@ -18,7 +18,7 @@ from sidedoor.mail.network import IPAddress
 from sidedoor.mail.received import Received
 from sidedoor.mailauth.authres import AuthResults
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Sureness(Enum):
@@ -37,10 +37,10 @@ class HeaderField(NamedTuple):
     line: int
 
 
-class Told(NamedTuple, Generic[T]):
+class Told(NamedTuple, Generic[T_co]):
     """A fact, how sure it is, the field that tells it ("" where none does) and that field's line."""
 
-    value: Fact[T]
+    value: Fact[T_co]
     sureness: Sureness
     source: str = ""
     line: int = 0

@@ -51,7 +51,7 @@ def transport_header(source: Path | bytes) -> bytes:
         raise MessageError(f"a damaged compound file ({str(error)[:100] or type(error).__name__})") from error
 
 
-def _header(compound: olefile.OleFileIO[bytes]) -> bytes:
+def _header(compound: olefile.OleFileIO[str]) -> bytes:
     if not compound.exists(_PROPERTIES):
         raise MessageError("a compound file that is no Outlook message")
     name = next((each for each in (_UNICODE, _ANSI) if compound.exists(each)), None)
