@@ -51,7 +51,6 @@ STRANGERS = {
     "a number": b"42",
     "tenant settings": b'[{"DomainName": "contoso.com", "DomainType": "Authoritative"}]',
     "service error": (DATA / "graph-error.json").read_bytes(),
-    "mail": (DATA / "printer.eml").read_bytes(),
     "dmarc": (DATA / "dmarc.xml").read_bytes(),
     "tracking log": (DATA / "msgtrk.log").read_bytes(),
     "nested": b"[" * 100_000,

@@ -17,6 +17,7 @@ from sidedoor.evidence.record import FACTS, Record
 from sidedoor.evidence.registry import FORMATS, recognise
 
 DATA = Path(__file__).parent.parent / "data" / "evidence"
+ONLY_HEADERS = ("entry", "mailer", "dkim_domain")  # what no export but the message itself, or a server's log, tells
 
 
 def test_every_fact_has_an_order_of_known_formats_that_can_tell_it() -> None:
@@ -31,8 +32,12 @@ def test_every_fact_has_an_order_of_known_formats_that_can_tell_it() -> None:
 
 def test_a_format_that_can_tell_a_fact_has_a_place_in_its_order() -> None:
     for form in FORMATS:
-        silent = {"listed_sender", *form.cannot_tell} if not form.note else set(FACTS)
+        silent = {"listed_sender", *ONLY_HEADERS, *form.cannot_tell} if not form.note else set(FACTS)
         assert {fact for fact in FACTS if fact not in silent and rank(form.name, fact) == LAST} == set()
+
+
+def test_a_message_has_a_place_for_every_fact_that_only_it_tells() -> None:
+    assert [rank("message", fact) for fact in (*ONLY_HEADERS, "compauth_reason", "header_from")] == [0, 0, 0, 0, 0]
 
 
 def test_the_transaction_s_own_record_is_believed_first() -> None:
