@@ -44,6 +44,8 @@ class Use:
     first: datetime | None = None
     last: datetime | None = None
     header_from: Mapping[str, int] = field(default_factory=lambda: {"contoso.com": 100})
+    signers: Mapping[str, int] = field(default_factory=dict)
+    source_ip: str = "203.0.113.10"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class Uses:
 
     def of(self, ip: str) -> Use | None:
         return self.uses.get(ip)
+
+    def sources(self) -> tuple[Use, ...]:
+        return tuple(self.uses.values())
 
 
 def decision(submission: Submission = Submission.DIRECT_SEND, *, would_reject: bool | None = True) -> Decision:

@@ -19,6 +19,7 @@ id = "{id}"
 name = "{name}"
 vendor = "Fabrikam"
 kind = "{kind}"
+written = 2026-11-24
 shared_addresses = "yes"
 advice = "Ask Fabrikam for a return path of your own."
 

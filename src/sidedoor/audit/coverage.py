@@ -10,6 +10,7 @@ from sidedoor.audit.engine.staging import Staged
 from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.model import FileCoverage, MissingFact
 from sidedoor.audit.simulate import Tally
+from sidedoor.evidence.dmarc_reports import Reported, ReportSummary
 from sidedoor.mail.fact import Unknown
 from sidedoor.tenant.snapshot import TenantSnapshot
 
@@ -120,6 +121,25 @@ def file_coverage(
     tenant = [FileCoverage(str(path), "tenant-settings", 0, 0) for path in settings]
     others = [FileCoverage(str(path), "skipped", 0, 0, f"skipped: {why}") for path, why in skipped]
     return (*histories, *tenant, *others)
+
+
+def report_coverage(reported: Reported) -> tuple[FileCoverage, ...]:
+    """DMARC reports: their rows are records about mail to others, none of them a message of the tenant."""
+    files = [
+        FileCoverage(str(summary.path), "dmarc-report", summary.records, summary.rejected, _report_note(summary))
+        for summary in reported.reports
+    ]
+    seen = {summary.path for summary in reported.reports}
+    broken = [(path, error) for path, error in reported.broken if path not in seen]
+    return (*files, *(FileCoverage(str(path), "dmarc-report", 0, 0, f"not read: {error}") for path, error in broken))
+
+
+def _report_note(summary: ReportSummary) -> str:
+    report = summary.report
+    about = (
+        f"{report.org_name or 'somebody'} on {report.domain or 'no domain'}: {summary.messages:,} messages to others"
+    )
+    return f"{about}; {summary.note}" if summary.note else about
 
 
 def listed_sender_warnings(kinds: Mapping[str, ListedSender]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sidedoor.errors import InputError
+from sidedoor.evidence.dmarc_reports import is_dmarc_report
 from sidedoor.evidence.interface import Recognised
 from sidedoor.evidence.registry import recognise
 from sidedoor.evidence.tenant_files import is_tenant_export
@@ -17,12 +18,16 @@ _MOST_FILES = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The input files by what they hold. `skipped` pairs a path with why it was left out."""
+    """The input files by what they hold. `skipped` pairs a path with why it was left out.
+
+    reports: DMARC aggregate reports, which are no history of the tenant.
+    """
 
     histories: tuple[Recognised, ...]
-    named: frozenset[Path]  # histories that the user named one by one
+    named: frozenset[Path]  # histories and reports that the user named one by one
     settings: tuple[Path, ...]
     skipped: tuple[tuple[Path, str], ...]
+    reports: tuple[Path, ...] = ()
 
 
 def discover(inputs: Sequence[Path]) -> Inputs:
@@ -35,10 +40,15 @@ def discover(inputs: Sequence[Path]) -> Inputs:
     named: set[Path] = set()
     settings: list[Path] = []
     skipped: list[tuple[Path, str]] = []
+    reports: list[Path] = []
     for path, by_name in _files(inputs):
         try:
             if is_tenant_export(path):
                 settings.append(path)
+                continue
+            if is_dmarc_report(path):
+                reports.append(path)
+                named.update({path} if by_name else ())
                 continue
             recognised = recognise(path)
         except InputError as error:
@@ -53,11 +63,12 @@ def discover(inputs: Sequence[Path]) -> Inputs:
             raise InputError(str(path), "no known export format", _KNOWN)
         else:
             skipped.append((path, "no known export format"))
-    return Inputs(tuple(histories), frozenset(named), tuple(settings), tuple(skipped))
+    return Inputs(tuple(histories), frozenset(named), tuple(settings), tuple(skipped), tuple(reports))
 
 
 _KNOWN = (
-    "a message trace, trace detail, historical search, connector report or EmailEvents export, or tenant settings "
+    "a message trace, trace detail, historical search, connector report, EmailEvents export, raw message, tracking "
+    "log, DMARC report or tenant settings "
     "(docs/formats.md lists them)"
 )
 

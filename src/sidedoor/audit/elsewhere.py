@@ -6,14 +6,21 @@ word.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from sidedoor.audit.model import ReportedSource, Sender
+from sidedoor.catalogue.catalogue import Catalogue
+from sidedoor.catalogue.match import Traits
 from sidedoor.mail.domain import Domain, DomainError, parse_domain
-from sidedoor.mail.network import IPAddress
+from sidedoor.mail.network import IPAddress, IPNetwork
+
+MOST_LISTED = 100
+_FEW = 4096  # addresses of one network that are compared one by one
 
 
 class ReportedUse(Protocol):
@@ -33,12 +40,17 @@ class ReportedUse(Protocol):
     def last(self) -> datetime | None: ...
     @property
     def header_from(self) -> Mapping[str, int]: ...
+    @property
+    def signers(self) -> Mapping[str, int]: ...
+    @property
+    def source_ip(self) -> str: ...
 
 
 class Reported(Protocol):
-    """Reports, asked by address as text in its usual form."""
+    """Reports, asked by address as text in its usual form, or listed by source, the most messages first."""
 
     def of(self, ip: str) -> ReportedUse | None: ...
+    def sources(self) -> Iterable[ReportedUse]: ...
 
 
 class NoReports:
@@ -46,6 +58,10 @@ class NoReports:
 
     def of(self, ip: str) -> None:
         """Nothing is known of any address."""
+
+    def sources(self) -> tuple[ReportedUse, ...]:
+        """No source is known."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +98,30 @@ def _own(name: str, accepted: AbstractSet[Domain]) -> bool:
     except DomainError:
         return False
     return any(domain.is_at_or_under(each) for each in accepted)
+
+
+def reported_sources(
+    reported: Reported, senders: Sequence[Sender], accepted: AbstractSet[Domain], catalogue: Catalogue
+) -> tuple[tuple[ReportedSource, ...], int]:
+    """The sources that send in the name of an accepted domain, the first `MOST_LISTED`, and the messages of all."""
+    known = {address: sender.id for sender in reversed(senders) for address in _addresses(sender)}
+    own = [use for use in reported.sources() if in_own_name(use, accepted)]
+    listed = tuple(_source(use, known.get(use.source_ip), catalogue) for use in own[:MOST_LISTED])
+    return listed, sum(use.messages for use in own)
+
+
+def _addresses(sender: Sender) -> list[str]:
+    """The addresses of a sender that stand alone in its networks; larger ones were joined of such."""
+    return [str(address) for text in sender.networks for address in _few(ipaddress.ip_network(text))]
+
+
+def _few(network: IPNetwork) -> Iterable[IPAddress]:
+    return network if network.num_addresses <= _FEW else ()
+
+
+def _source(use: ReportedUse, sender: str | None, catalogue: Catalogue) -> ReportedSource:
+    matches = catalogue.match(Traits(dkim_domains=tuple(use.signers)))
+    return ReportedSource(
+        use.source_ip, matches[0].entry.name if matches else None, sender, use.messages, use.passed, use.failed,
+        use.reporters, use.first, use.last, tuple(use.header_from), tuple(use.signers),
+    )  # fmt: skip

@@ -149,6 +149,27 @@ class DayCount:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedSource:
+    """An address that sends in the organisation's name to others, as DMARC reports of other receivers show it.
+
+    passed, failed: messages by DMARC's result at the reporters; the rest is untold. `service` by the catalogue, from
+    valid signatures. `sender`: id of the sender of this audit that uses the address, None where none does.
+    """
+
+    address: str
+    service: str | None
+    sender: str | None
+    messages: int
+    passed: int
+    failed: int
+    reporters: tuple[str, ...]
+    first: datetime | None
+    last: datetime | None
+    header_from: tuple[str, ...]
+    signers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """The whole answer."""
 
@@ -161,4 +182,6 @@ class Audit:
     readiness: Readiness
     timeline: tuple[DayCount, ...]
     generated_at: datetime
+    reported: tuple[ReportedSource, ...] = ()  # up to 100, most messages first; all are counted in reported_messages
+    reported_messages: int = 0
     switches: tuple[Mapping[str, str], ...] = ()  # name, value, certainty, meaning of each open question that was asked

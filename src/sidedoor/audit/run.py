@@ -10,9 +10,16 @@ from typing import Protocol
 
 from sidedoor.audit.classes import Classes, classes_of
 from sidedoor.audit.context import AssessmentContext
-from sidedoor.audit.coverage import file_coverage, listed_sender_warnings, missing_facts, stranger_warnings
+from sidedoor.audit.coverage import (
+    file_coverage,
+    listed_sender_warnings,
+    missing_facts,
+    report_coverage,
+    stranger_warnings,
+)
 from sidedoor.audit.discover import Inputs, discover
 from sidedoor.audit.dns import SpfLookups, client_names
+from sidedoor.audit.elsewhere import reported_sources
 from sidedoor.audit.engine.columns import load_classes
 from sidedoor.audit.engine.database import Database, open_database
 from sidedoor.audit.engine.flows import authenticated_use, decide_events, few_possible_keys, reduce_flows
@@ -33,8 +40,10 @@ from sidedoor.audit.model import Audit, Coverage, Sender
 from sidedoor.audit.senders import make_senders
 from sidedoor.audit.simulate import readiness, simulate, timeline, totals
 from sidedoor.audit.tenant import switch_rows, tenant_summary
+from sidedoor.catalogue.catalogue import load_catalogue
 from sidedoor.errors import InputError
 from sidedoor.evidence.coverage import incomplete_pages, notes
+from sidedoor.evidence.dmarc_reports import Reported, read_reports
 from sidedoor.evidence.interface import ReadOptions, Recognised
 from sidedoor.evidence.record import RejectedRow
 from sidedoor.evidence.tenant_files import read_tenant
@@ -98,10 +107,11 @@ def audit(
     if not found.histories:
         raise InputError(", ".join(map(str, inputs)), "no export of mail history", "at least one (docs/formats.md)")
     tenant = read_tenant(found.settings)
+    reported = _reports(found, reject, progress)
     progress.step("asking DNS")
     dns = gather(_accepted(tenant.snapshot), options.resolver)
     snapshot = replace(_with_stated_domains(tenant.snapshot, options), mail_exchangers=dns.mx)
-    told = _Told(found, snapshot, dns, options, reject, progress, tenant.warnings)
+    told = _Told(found, snapshot, dns, reported, options, reject, progress, tenant.warnings)
     if len(found.histories) == 1:
         # One file is most likely of plain rows without doubles: take that on trust, and look when it is written.
         try:
@@ -120,6 +130,7 @@ class _Told:
     found: Inputs
     snapshot: TenantSnapshot
     dns: DnsFacts
+    reported: Reported
     options: AuditOptions
     reject: RejectSink
     progress: Progress
@@ -172,6 +183,8 @@ class _Run:
         counted = tallies(self.database, path)
         messages = sum(tally.messages for tally in counted)
         foreign = self._strangers(path)
+        accepted = frozenset(_accepted(told.snapshot))
+        reported, reported_messages = reported_sources(told.reported, senders, accepted, load_catalogue())
         warnings = (*stranger_warnings(foreign, messages), *told.warnings, *listed_sender_warnings(kinds))
         simulation = simulate(counted, senders, flows)
         # Mostly strangers: the history and the settings are hardly of one tenant, and "ready" would be about another.
@@ -182,7 +195,10 @@ class _Run:
             window=window(self.database, path),
             coverage=Coverage(
                 messages=messages,
-                files=file_coverage(files, self._remarks(files), told.found.settings, told.found.skipped),
+                files=(
+                    *file_coverage(files, self._remarks(files), told.found.settings, told.found.skipped),
+                    *report_coverage(told.reported),
+                ),
                 missing=missing_facts(counted, told.snapshot, spf_unknown=spf_unknown),
                 merged_records=sum(file.records for file in files) - messages,
                 expanded_records=sum(file.expanded for file in files),
@@ -195,6 +211,8 @@ class _Run:
             readiness=readiness(senders, simulation, messages=messages, settings_known=known),
             timeline=timeline(senders),
             generated_at=told.options.now,
+            reported=reported,
+            reported_messages=reported_messages,
             switches=switch_rows(told.options.switches),
         )
 
@@ -250,7 +268,19 @@ class _Run:
             spf=SpfLookups(self.told.dns, self.told.options.resolver),
             reverse_names=client_names(addresses, self.told.options.resolver),
             authenticated_use=authenticated_use(self.database),
+            reported=self.told.reported,
         )
+
+
+def _reports(found: Inputs, reject: RejectSink, progress: Progress) -> Reported:
+    """The DMARC reports; one that breaks off is an error where it was named, and noted where it lay in a folder."""
+    if found.reports:
+        progress.step("reading DMARC reports")
+    reported = read_reports(found.reports, reject)
+    for path, error in reported.broken:
+        if path in found.named:
+            raise error
+    return reported
 
 
 def _accepted(snapshot: TenantSnapshot) -> list[Domain]:

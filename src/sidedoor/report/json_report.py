@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from sidedoor.audit.model import Audit, Coverage, FileCoverage, Sender, Simulation, TenantSummary
+from sidedoor.audit.model import Audit, Coverage, FileCoverage, ReportedSource, Sender, Simulation, TenantSummary
 from sidedoor.policy.decision import Submission
 from sidedoor.report.atomic import write_files
 from sidedoor.report.text import without_surrogates
@@ -38,6 +38,10 @@ def render(audit: Audit) -> dict[str, Any]:
             {"day": bar.day.isoformat(), "legitimate": bar.legitimate, "spoofing": bar.spoofing, "unclear": bar.unclear}
             for bar in audit.timeline
         ],
+        "dmarc_reports": {
+            "messages": audit.reported_messages,
+            "sources": [_source(source) for source in audit.reported],
+        },
         "switches": [_plain(switch) for switch in audit.switches],
     }
     return {key: _plain(value) for key, value in report.items()}
@@ -127,6 +131,22 @@ def _sender(sender: Sender) -> dict[str, Any]:
         "would_reject_messages": sender.would_reject,
         "would_reject_unknown_messages": sender.would_reject_unknown,
         "recommendation": sender.recommendation,
+    }
+
+
+def _source(source: ReportedSource) -> dict[str, Any]:
+    return {
+        "address": source.address,
+        "service": source.service,
+        "sender": source.sender,
+        "messages": source.messages,
+        "passed": source.passed,
+        "failed": source.failed,
+        "reporters": source.reporters,
+        "first": iso(source.first) if source.first else None,
+        "last": iso(source.last) if source.last else None,
+        "header_from": source.header_from,
+        "signers": source.signers,
     }
 
 

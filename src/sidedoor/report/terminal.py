@@ -37,6 +37,7 @@ def summary(audit: Audit, out_dir: Path, console: Console) -> None:
     _answer(page, audit)
     _totals(page, audit)
     _senders(page, audit)
+    _elsewhere(page, audit)
     _missing(page, audit)
     _warnings(page, audit)
     _files(page, audit)
@@ -144,6 +145,15 @@ def _sender(page: _Page, sender: Sender) -> None:
     page.line((f"{label:<14}", style), f"{sender.messages:>10,}{refused:>10}  ", (name, "bold"))
     why = f"{words.SUBMISSION[sender.submission][0]}. {words.leading_reason(sender)}"
     page.line(page.fit(why, page.width - 4), indent=4)
+
+
+def _elsewhere(page: _Page, audit: Audit) -> None:
+    if not audit.reported:
+        return
+    known = sum(1 for source in audit.reported if source.sender)
+    addresses = words.count(len(audit.reported), "address", "addresses")
+    mail = words.count(audit.reported_messages, "message")
+    page.line(f"DMARC reports: {mail} in your name from {addresses} ({known} known above).")
 
 
 def _missing(page: _Page, audit: Audit) -> None:

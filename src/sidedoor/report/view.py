@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sidedoor.audit.model import Audit, Reason, Sender, Verdict
+from sidedoor.audit.model import Audit, Reason, ReportedSource, Sender, Verdict
 from sidedoor.policy.decision import Submission
 from sidedoor.report import words
 from sidedoor.report.answer import Answer, answer
@@ -104,6 +104,8 @@ class Page:
     settings: tuple[tuple[str, str], ...]
     silence: str  # why an empty list means nothing, "" where it does mean "none"
     mx_unknown: bool
+    reported_names: tuple[str, ...] = ()  # who each of `audit.reported` is: a sender of this page, or a service
+    reporters: tuple[Some, ...] = ()
 
 
 # Anchor -> heading, explanation.
@@ -134,6 +136,7 @@ def page(audit: Audit) -> Page:
     by_id = {card.sender.id: card for card in cards}
     stand = [by_id[id_] for id_ in audit.readiness.blockers if id_ in by_id]
     bars = gather(audit.timeline)
+    names = {sender.id: sender.name for sender in audit.senders}
     return Page(
         audit=audit,
         answer=answer(audit),
@@ -152,7 +155,13 @@ def page(audit: Audit) -> Page:
         settings=_settings(audit),
         silence=_silence(audit),
         mx_unknown=any(item.fact == MX for item in audit.coverage.missing),
+        reported_names=tuple(_who(source, names) for source in audit.reported),
+        reporters=tuple(_some(source.reporters) for source in audit.reported),
     )
+
+
+def _who(source: ReportedSource, names: Mapping[str, str]) -> str:
+    return names.get(source.sender or "", "") or source.service or ""
 
 
 def _silence(audit: Audit) -> str:
