@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -134,9 +135,9 @@ def test_several_entries_in_one_file() -> None:
         ("entry = 'x'\n", "1 to 1000 tables"),
         ("entry = [3]\n", "expected a table"),
         (f"[[entry]]{MINIMAL}[other]\n", "entry"),
-        (f"kind = {'9' * 5000}\n", "no TOML"),
-        (f"kind = {'[' * 3000}\n", "nested too deep"),
-        (f"x = {'{a=' * 3000}\n", "nested too deep"),
+        (f"kind = {'9' * 900}{'e9' * 9}\n", "no TOML"),
+        ("kind = [\n" + "[\n" * 3000, "nested too deep"),
+        (f"\nx = {'{a=' * 3000}\n", "line 2: found a line of 9004 characters"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(text: str, told: str) -> None:
@@ -186,6 +187,26 @@ def test_an_own_folder_is_no_file(tmp_path: Path) -> None:
 def test_any_text_is_entries_or_our_error(text: str) -> None:
     with suppress(InputError):
         assert all(isinstance(entry, Entry) for entry in read_entries(text, "own.toml"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{'a.' * 499}a=1\n" * 256,
+        "\n".join(f"{'a.' * 480}b{number}=1" for number in range(256)),
+        "".join(f"[a{number}.b.c]\n" for number in range(20_000)),
+        "[[a]]\n" * 40_000,
+        "x=[\n" + "1,\n" * 80_000,
+        f"{'a.' * 130_000}a=1",
+        "\u2028".join(f"'{'.a' * 450}'" for _ in range(250)).replace("'.", "a.").replace("'", "") + "=1",
+    ],
+    ids=["dots", "other-dots", "tables", "arrays", "list", "one-key", "separators"],
+)
+def test_hostile_files_take_little_time(text: str) -> None:
+    started = time.perf_counter()
+    with pytest.raises(InputError):
+        read_entries(text, "own.toml")
+    assert time.perf_counter() - started < 5
 
 
 def printed(entry: Entry) -> str:

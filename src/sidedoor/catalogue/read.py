@@ -22,6 +22,7 @@ _MOST_BYTES = 256 * 1024
 _MOST_ENTRIES = 1000
 _MOST_ITEMS = 100  # of one list
 _LONGEST = 500  # characters of one text
+_LONGEST_LINE = 1000
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*", re.ASCII)
 _LINE = re.compile(r"line (\d+)")
 
@@ -71,6 +72,10 @@ def read_file(path: Path) -> list[Entry]:
 
 def read_entries(text: str, path: str) -> list[Entry]:
     """One entry, or several under `[[entry]]`. `path` is for messages. Raises InputError."""
+    # Of a key of many parts, tomllib keeps every beginning: memory grows with the square of its length.
+    for number, row in enumerate(text.split("\n"), 1):
+        if len(row) > _LONGEST_LINE:
+            raise InputError(path, f"a line of {len(row)} characters", f"lines of at most {_LONGEST_LINE}", number)
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
