@@ -52,7 +52,7 @@ STRANGERS = {
     "tenant settings": b'[{"DomainName": "contoso.com", "DomainType": "Authoritative"}]',
     "service error": (DATA / "graph-error.json").read_bytes(),
     "dmarc": (DATA / "dmarc.xml").read_bytes(),
-    "tracking log": (DATA / "msgtrk.log").read_bytes(),
+    "protocol log": b"#Software: Exchange\r\n#Fields: date-time,connector-id,session-id,event,data\r\n",
     "nested": b"[" * 100_000,
 }
 

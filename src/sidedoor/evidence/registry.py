@@ -17,6 +17,7 @@ from sidedoor.evidence.formats import (
     message_trace,
     summaries,
     trace_detail,
+    tracking_log,
 )
 from sidedoor.evidence.formats.base import Spec
 from sidedoor.evidence.interface import Format, ReadOptions, Recognised
@@ -29,6 +30,7 @@ from sidedoor.evidence.values import RowError
 from sidedoor.evidence.workbook import open_archive
 
 _SPECS: tuple[Spec, ...] = (
+    *tracking_log.SPECS,  # before the search, whose columns a log has too
     *historical.SPECS,
     *message_trace.SPECS,
     *trace_detail.SPECS,
@@ -61,6 +63,8 @@ def recognise(path: Path) -> Recognised | None:
     first = _first_character(head)
     if first in {"{", "[", "<"}:
         return _objects(path)
+    if first == "#" and (log := tracking_log.open_log(path)):
+        return _log(log)
     return _table(path) if first and first.isprintable() else None
 
 
@@ -95,6 +99,14 @@ def _spec_of_envelope(envelope: Mapping[str, object]) -> Spec | None:
     """An empty page is still a page of its format."""
     context = str(envelope.get("@odata.context") or envelope.get("odata.metadata") or "").lower()
     return next((spec for spec in _SPECS if spec.envelope and spec.envelope in context), None)
+
+
+def _log(log: tracking_log.LogSource) -> Recognised | None:
+    """A log of other columns (protocol logs, agents' logs) is a stranger, unless it nearly is a tracking log."""
+    spec = _spec_of(log.columns)
+    if spec is None:
+        _refuse_near_miss(log.path, log.columns, log.header, None)
+    return _recognised(log, spec)
 
 
 def _table(path: Path) -> Recognised | None:

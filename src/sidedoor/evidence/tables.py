@@ -103,10 +103,10 @@ def iter_rows(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]] | Re
     with open_text(path) as handle:
         for _ in range(layout.skip_lines + 1):
             handle.readline()
-        yield from _rows(_lines(handle), layout)
+        yield from split_rows(physical_lines(handle), layout)
 
 
-def _lines(handle: TextIO) -> Iterator[str]:
+def physical_lines(handle: TextIO) -> Iterator[str]:
     """Physical lines; of an overlong one only the beginning (longer than the limit, so that it is seen to be)."""
     while line := handle.readline(_MAX_LINE + 1):
         if len(line) > _MAX_LINE:
@@ -116,7 +116,8 @@ def _lines(handle: TextIO) -> Iterator[str]:
         yield line
 
 
-def _rows(lines: Iterator[str], layout: Layout) -> Iterator[tuple[int, list[str]] | RejectedRow]:
+def split_rows(lines: Iterator[str], layout: Layout) -> Iterator[tuple[int, list[str]] | RejectedRow]:
+    """The rows that the lines make up, numbered from 1; blank lines are no rows, unusable rows are rejected."""
     number, width, dialect = 0, len(layout.header), _DIALECTS[layout.delimiter]
     pending: deque[str] = deque()
     while True:

@@ -90,10 +90,10 @@ class Reported:
             self._by_source = None
         count.add(row.messages, row.report, reporters)
 
-    def of(self, source_ip: str) -> ReportedUse | None:
+    def of(self, ip: str) -> ReportedUse | None:
         """All that was seen of an address (in its usual spelling); None where no report names it."""
-        found = self._index().get(source_ip)
-        return _use(source_ip, found) if found else None
+        found = self._index().get(ip)
+        return _use(ip, found) if found else None
 
     def sources(self, most: int | None = None) -> list[ReportedUse]:
         """Every source, or the `most` with the most messages, these first."""
