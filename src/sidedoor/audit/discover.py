@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sidedoor.errors import InputError
 from sidedoor.evidence.dmarc_reports import is_dmarc_report
+from sidedoor.evidence.formats.message import MESSAGE, recognise_messages, recognised_folder, recognised_messages
 from sidedoor.evidence.interface import Recognised
 from sidedoor.evidence.registry import recognise
 from sidedoor.evidence.tenant_files import is_tenant_export
 
 # A folder with more files than this is no folder of exports; say so instead of reading for hours.
 _MOST_FILES = 50_000
+_FEW_MESSAGES = 100  # message files of one folder that are shown one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,15 @@ def discover(inputs: Sequence[Path]) -> Inputs:
     reports: list[Path] = []
     for path, by_name in _files(inputs):
         try:
-            if is_tenant_export(path):
+            messages = recognise_messages(path)
+            if messages is None and is_tenant_export(path):
                 settings.append(path)
                 continue
             if is_dmarc_report(path):
                 reports.append(path)
                 named.update({path} if by_name else ())
                 continue
-            recognised = recognise(path)
+            recognised = messages or recognise(path)
         except InputError as error:
             if by_name:
                 raise
@@ -63,7 +66,25 @@ def discover(inputs: Sequence[Path]) -> Inputs:
             raise InputError(str(path), "no known export format", _KNOWN)
         else:
             skipped.append((path, "no known export format"))
-    return Inputs(tuple(histories), frozenset(named), tuple(settings), tuple(skipped), tuple(reports))
+    together = tuple(_together(histories, named))
+    return Inputs(together, frozenset(named), tuple(settings), tuple(skipped), tuple(reports))
+
+
+def _together(histories: Iterable[Recognised], named: Container[Path]) -> Iterator[Recognised]:
+    """The histories; many single messages of one folder are one: a line for each would hide all else in coverage."""
+    folders: dict[Path, list[Path]] = {}
+    others: list[Recognised] = []
+    for history in histories:
+        if history.format is MESSAGE and history.path not in named:
+            folders.setdefault(history.path.parent, []).append(history.path)
+        else:
+            others.append(history)
+    yield from others
+    for folder, files in folders.items():
+        if len(files) > _FEW_MESSAGES:
+            yield recognised_folder(folder, files)
+        else:
+            yield from (recognised_messages(path) for path in files)
 
 
 _KNOWN = (

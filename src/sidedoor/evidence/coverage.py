@@ -53,5 +53,6 @@ def announces_more(path: Path) -> bool:
 
 def notes(source: Recognised, rows: int) -> str:
     """What coverage says of one file by itself: its format's note, a row count at a limit, a guessed encoding."""
-    parts = (source.format.note, truncation_note(source.format, rows), encoding_note(source.path))
+    guessed = encoding_note(source.path) if source.format.one_encoding else ""
+    parts = (source.format.note, truncation_note(source.format, rows), guessed)
     return "; ".join(part for part in parts if part)

@@ -51,6 +51,7 @@ class Format:
     truncation_caps: row counts that mean the export was cut off (exactly 5,000, 30,000, 100,000).
     cannot_tell: facts the format never holds, with the export that does, for coverage.
     note: what coverage says of every file of the format, such as that it holds no messages; "" for nothing.
+    one_encoding: whether a file is text in one encoding, of which coverage says when it had to be guessed.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Format:
     truncation_caps: tuple[int, ...] = ()
     cannot_tell: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    one_encoding: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def recognise(path: Path) -> Recognised | None:
     if head.startswith(b"PK\x03\x04"):
         workbook = open_archive(path)
         return _recognised(workbook, _spec_of(workbook.columns))
-    if (messages := message.recognised(path, head)) is not None:
+    if (messages := message.recognise_messages(path)) is not None:
         return messages
     first = _first_character(head)
     if first in {"{", "[", "<"}:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from sidedoor.mail.network import IPAddress, NetworkError, parse_ip
 
@@ -224,6 +225,7 @@ def _client(name: str | None, comments: list[str]) -> tuple[str | None, str | No
     return rdns, helo, address
 
 
+@lru_cache(maxsize=4_096)
 def _ip(text: str) -> IPAddress | None:
     try:
         return parse_ip(text) if text else None

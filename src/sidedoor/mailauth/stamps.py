@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sidedoor.mail.network import IPAddress, NetworkError, parse_ip
 
@@ -94,6 +95,7 @@ def attributed_tenant(text: str) -> str | None:
     return guid(text.partition(":")[0])
 
 
+@lru_cache(maxsize=4_096)
 def _ip(text: str) -> IPAddress | None:
     try:
         return parse_ip(text) if text else None

@@ -27,18 +27,27 @@ CANNOT_TELL: Mapping[str, str] = {
     "recipient": f"{_TRACE}: a message does not name its envelope recipient",
     "connector": "EmailEvents (Connectors), Start-HistoricalSearch (connector_id): headers only hint at it",
 }
-MESSAGE = Format("message", "raw messages", (), CANNOT_TELL)
+MESSAGE = Format("message", "raw messages", (), CANNOT_TELL, one_encoding=False)
 
 _MAX_TEXT = 500
+_SNIFFED = 16_384
 _ABSENT = "none"
 # Where the mailbox put it: inbox or junk; other letters (C, D ...) are rules of the mailbox.
 _TREATMENTS = {"I": "delivered", "J": "junked"}
 
 
-def recognised(path: Path, head: bytes) -> Recognised | None:
-    """A reader for a file that begins with `head`; None where it holds no messages."""
-    if not is_message_file(head):
+def recognise_messages(path: Path) -> Recognised | None:
+    """A reader for a file that holds messages; None for any other, and for one that cannot be read. Cheap."""
+    try:
+        with path.open("rb") as handle:
+            head = handle.read(_SNIFFED)
+    except OSError:
         return None
+    return recognised_messages(path) if is_message_file(head) else None
+
+
+def recognised_messages(path: Path) -> Recognised:
+    """The reader for a file that is known to hold messages."""
     return Recognised(path, MESSAGE, partial(_read, path))
 
 

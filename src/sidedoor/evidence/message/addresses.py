@@ -6,12 +6,15 @@ The common forms are read directly; groups, comments and quoted names by the sta
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.utils import getaddresses
+from functools import lru_cache
 
-from sidedoor.evidence.message.model import Mailbox
+from sidedoor.evidence.message.model import HeaderField, Mailbox, Sureness, Told
 from sidedoor.mail.domain import Domain, DomainError, parse_domain
+from sidedoor.mail.fact import Unknown
 
 _MAX_VALUE = 65_536
 MAX_MAILBOXES = 1_000
@@ -21,6 +24,15 @@ _MAX_DISPLAY = 500
 _SIMPLE = re.compile(
     r'(?:(?P<name>[^<>"(),;:\\@]{0,300}?)[ \t]*<(?P<angle>[^<>"(),;:\\\s]{1,1000})>|(?P<bare>[^<>"(),;:\\\s]{1,1000}))'
 )
+
+
+def mailboxes_of(fields: Iterable[HeaderField], *names: str) -> Told[tuple[Mailbox, ...]]:
+    """The addresses of every field of the given names (in lower case), of the first ten."""
+    found = [field for field in fields if field.name.lower() in names]
+    if not found:
+        return Told(Unknown(f"there is no field {names[0].title()}"), Sureness.CLAIMED)
+    mailboxes = tuple(mailbox for field in found[:10] for mailbox in parse_mailboxes(field.value))
+    return Told(mailboxes, Sureness.CLAIMED, found[0].name, found[0].line)
 
 
 def parse_mailboxes(value: str) -> tuple[Mailbox, ...]:
@@ -41,6 +53,7 @@ def _mailbox(name: str, address: str) -> Mailbox:
     return Mailbox(decoded(name.strip()), address.strip(), domain_of(address))
 
 
+@lru_cache(maxsize=4_096)
 def domain_of(address: str) -> Domain | None:
     """The domain behind the last @; None where there is none."""
     _, at, domain = address.strip().strip("<>").rpartition("@")

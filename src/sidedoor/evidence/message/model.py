@@ -110,7 +110,6 @@ class MessageEvidence:
     received_at: Told[datetime]
 
     header_from: Told[tuple[Mailbox, ...]]
-    header_recipients: Told[tuple[Mailbox, ...]]  # To and Cc: what the author wrote, not the envelope
     delivered_to: Told[tuple[str, ...]]  # Delivered-To, X-Original-To, `for <x>`: hints of the envelope recipient
     message_id: Told[str]
     date: Told[datetime]
@@ -140,6 +139,13 @@ class MessageEvidence:
         """The first field of that name, in any case of letters."""
         folded = name.lower()
         return next((each for each in self.fields if each.name.lower() == folded), None)
+
+    @property
+    def header_recipients(self) -> Told[tuple[Mailbox, ...]]:
+        """To and Cc: what the author wrote, not the envelope. Read when asked for, because lists can be long."""
+        from sidedoor.evidence.message.addresses import mailboxes_of
+
+        return mailboxes_of(self.fields, "to", "cc")
 
     @property
     def entry_hop(self) -> Hop | None:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from sidedoor.evidence.message import connection
-from sidedoor.evidence.message.addresses import decoded, parse_mailboxes
+from sidedoor.evidence.message.addresses import decoded, mailboxes_of
 from sidedoor.evidence.message.boundary import read_hops
 from sidedoor.evidence.message.entry import entry_of
 from sidedoor.evidence.message.facts import Header, believed, header_of, unknown
 from sidedoor.evidence.message.fields import MessageError, parse_fields
-from sidedoor.evidence.message.model import HeaderField, Mailbox, MessageEvidence, Signature, Sureness, Told
+from sidedoor.evidence.message.model import HeaderField, MessageEvidence, Signature, Sureness, Told
 from sidedoor.mail.fact import Unknown
 from sidedoor.mail.received import parse_date
 from sidedoor.mailauth.stamps import attributed_tenant, guid, parse_connecting_ip, parse_report
@@ -71,8 +71,7 @@ def read_message(fields: Sequence[HeaderField]) -> MessageEvidence:
         envelope_sender=sender,
         envelope_domain=sender_domain,
         received_at=connection.received_at(header),
-        header_from=_mailboxes(header, "from"),
-        header_recipients=_mailboxes(header, "to", "cc"),
+        header_from=mailboxes_of(header.all("from"), "from"),
         delivered_to=_delivered_to(header),
         message_id=header.author("message-id", _text),
         date=header.author("date", parse_date),
@@ -158,14 +157,6 @@ def _level(value: str) -> int | None:
 def _destination(value: str) -> str | None:
     match = _DESTINATION.search(value[:_MAX_TEXT])
     return match["dest"].upper() if match else None
-
-
-def _mailboxes(header: Header, *names: str) -> Told[tuple[Mailbox, ...]]:
-    fields = header.all(*names)
-    if not fields:
-        return unknown(f"there is no field {names[0].title()}")
-    found = tuple(mailbox for field in fields[:10] for mailbox in parse_mailboxes(field.value))
-    return Told(found, Sureness.CLAIMED, fields[0].name, fields[0].line)
 
 
 def _delivered_to(header: Header) -> Told[tuple[str, ...]]:

@@ -17,7 +17,8 @@ from sidedoor.evidence.text import unreadable
 
 _HEAD = 65_536
 _EXCERPT = 500
-_PARSED = 20  # fields looked at to tell a message from any other text
+_SNIFFED = 8_192  # bytes looked at to tell a message from any other text
+_PARSED = 20  # fields looked at for that
 # One of these must be there, and three fields of a message in all.
 _TELLING = frozenset({"received", "return-path", "message-id", "authentication-results", "from", "delivered-to"})
 _USUAL = _TELLING | frozenset(
@@ -40,7 +41,7 @@ def _is_header(head: bytes) -> bool:
     if start[:1] in {b"{", b"[", b"<", b"", b'"', b"#"}:
         return False
     try:
-        fields = parse_fields(header_bytes(head[:_HEAD]))
+        fields = parse_fields(header_bytes(head)[:_SNIFFED])
     except MessageError:
         return False
     names = [field.name.lower() for field in fields[:_PARSED]]
