@@ -86,7 +86,7 @@ class SpfSet:
         return tuple(
             (network, evidence)
             for version in (4, 6)
-            for first, last, evidence in self._runs(version)
+            for first, last, evidence in self.runs(version)
             if evidence.result is result
             for network in _summary(version, first, last)
         )
@@ -95,7 +95,8 @@ class SpfSet:
         """All results that some address gets."""
         return frozenset(evidence.result for table in self._tables.values() for evidence in table.evidence)
 
-    def _runs(self, version: int) -> Iterator[tuple[int, int, SpfEvidence]]:
+    def runs(self, version: int) -> Iterator[tuple[int, int, SpfEvidence]]:
+        """All addresses of an IP version (4 or 6) as runs: first and last address as integers, and their evidence."""
         table = self._tables[version]
         ends = [*(start - 1 for start in table.starts[1:]), 2 ** (32 if version == 4 else 128) - 1]
         return zip(table.starts, ends, table.evidence, strict=True)
