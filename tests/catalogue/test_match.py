@@ -83,7 +83,7 @@ def test_proof_and_claims_of_one_entry_are_one_match() -> None:
 def test_who_says_a_name_never_beats_who_proves_one() -> None:
     claims = {
         "helo_names": ("sendgrid.net",), "ptr_names": ("mimecast.com",), "mailers": ("Zendesk Mailer",),
-        "message_id_hosts": ("mcsv.net",), "bounce_domains": ("amazonses.com",), "dkim_claims": ("hubspot.com",),
+        "message_id_hosts": ("mcsv.net",), "bounce_domains": ("amazonses.com",), "dkim_claims": ("hubspotemail.net",),
         "addresses": ("dse@docusign.net",),
     }  # fmt: skip
     found = CATALOGUE.match(Traits(ptr_confirmed=("a1.mtasv.net",), **claims))
