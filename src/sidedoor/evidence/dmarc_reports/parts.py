@@ -41,17 +41,17 @@ class Part:
     name: str
     blocks: Callable[[], Iterator[bytes]]
 
-    def head(self) -> bytes:
-        """The first bytes; what is damaged has none."""
-        found = b""
+    def looks_like_report(self, *, damaged: bool = False) -> bool:
+        """Whether its first bytes are those of a report; `damaged` where not even those can be had."""
+        head = b""
         try:
             for block in self.blocks():
-                found += block
-                if len(found) >= HEAD:
+                head += block
+                if len(head) >= HEAD:
                     break
         except InputError:
-            return found
-        return found
+            return is_report_text(head) if head else damaged
+        return is_report_text(head)
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ def is_report_text(head: bytes) -> bool:
     """Whether a text that begins so is a report: XML whose root is called feedback, and has what reports have."""
     text = head.decode(detect_encoding(head), errors="replace").lstrip("\ufeff\0 \t\r\n")
     root = _ROOT.search(text) if text.startswith("<") else None
-    return root is not None and (_INSIDE.search(text, root.end()) is not None or len(head) < 200)
+    return root is not None and _INSIDE.search(text, root.end()) is not None
 
 
 def kind_of(head: bytes) -> bytes:

@@ -19,7 +19,6 @@ from sidedoor.evidence.dmarc_reports.parts import (
     HEAD,
     ZIP,
     Part,
-    is_report_text,
     kind_of,
     unpacked_parts,
 )
@@ -52,7 +51,7 @@ def is_dmarc_report(path: Path) -> bool:
         head = _head(path)
         if kind_of(head) or head.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"<"):
             found = unpacked_parts(path, "", lambda: path.open("rb"), head)
-            return any(is_report_text(part.head()) for part in islice(found, _SNIFFED_MEMBERS))
+            return any(part.looks_like_report() for part in islice(found, _SNIFFED_MEMBERS))
         return begins_like_mail(head) and _hinted(path) and any(True for _ in _parts_of_mail(path, first=True))
     except (InputError, OSError):
         return False
@@ -110,14 +109,14 @@ def readings(path: Path) -> Iterator[ReportRow | RejectedRow | PartEnd]:
 def _parts_of_file(path: Path, head: bytes) -> Iterator[Part]:
     """Texts that are reports; a file that is one text is taken for one, so that what is wrong with it is said."""
     found = unpacked_parts(path, "", lambda: path.open("rb"), head)
-    yield from (part for part in found if kind_of(head) != ZIP or is_report_text(part.head()))
+    yield from (part for part in found if kind_of(head) != ZIP or part.looks_like_report(damaged=True))
 
 
 def _parts_of_mail(path: Path, *, first: bool = False) -> Iterator[Part]:
     for leaf in attachments(path, first_mail=first):
         head = leaf.read(HEAD)
         if kind_of(head) or head.lstrip().startswith((b"<", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-            yield from (part for part in _parts_of_leaf(path, leaf, head) if is_report_text(part.head()))
+            yield from (part for part in _parts_of_leaf(path, leaf, head) if part.looks_like_report())
 
 
 def _parts_of_leaf(path: Path, leaf: IO[bytes], head: bytes) -> Iterator[Part]:
@@ -224,7 +223,8 @@ class _Reader:
 
 
 def _refusal(path: Path, error: XmlError) -> InputError:
-    return InputError(str(path), f"XML that is damaged or cut off ({error.found})", EXPECTED, error.line)
+    found = f"XML that is damaged or cut off ({error.found})" if error.repairable else error.found
+    return InputError(str(path), found, EXPECTED, error.line)
 
 
 def _named(report: Report) -> str:
