@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -104,21 +105,10 @@ def test_a_report_is_read_or_refused_with_a_word(name: str) -> None:
 )
 def test_what_breaks_off_is_an_error_behind_the_rows(name: str) -> None:
     rows = read_report(REPORTS / name)
-    found = []
+    found = list(islice(rows, FILES[name][1]))
+    assert [row.row for row in found] == list(range(1, FILES[name][1] + 1))
     with pytest.raises(InputError, match=f"{name}.*{FILES[name][4]}.*expected a DMARC aggregate report"):
-        found.extend(rows)
-    assert len(list(read_until_broken(REPORTS / name))) == FILES[name][1]
-
-
-def read_until_broken(path: Path) -> list[object]:
-    """What comes before the error."""
-    found: list[object] = []
-    try:
-        for reading in read_report(path):
-            found.append(reading)  # noqa: PERF402
-    except InputError:
-        return found
-    raise AssertionError("nothing broke")
+        next(rows)
 
 
 def test_the_same_report_three_times_is_counted_once() -> None:

@@ -165,6 +165,8 @@ def _check_directory(path: Path, handle: IO[bytes]) -> None:
 
 
 def _member_blocks(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget) -> Iterator[bytes]:
+    if info.flag_bits & 1:  # APPNOTE.TXT section 4.4.4
+        raise InputError(str(path), "a ZIP archive that is encrypted", EXPECTED)
     budget.spend(0, info.compress_size)
     try:
         with archive.open(info) as handle:
