@@ -20,6 +20,11 @@ from sidedoor.errors import SidedoorError
 COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("sidedoor.cli.audit:audit_command", "Find Direct Send in exported mail history and say who it is."),
     "check": ("sidedoor.cli.check:check_command", "Say what Exchange Online does with a message at the door."),
+    "explain": (
+        "sidedoor.cli.explain:explain_command",
+        "Say of one raw message whether it was Direct Send, and how sure.",
+    ),
+    "spf": ("sidedoor.cli.spf:spf_command", "Show whom a domain's SPF record lets send, and what is wrong with it."),
     "demo": ("sidedoor.cli.demo:demo_command", "Make an invented tenant to try the other commands on."),
 }
 EXIT_INPUT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 3, 70, 130, 141

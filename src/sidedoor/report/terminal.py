@@ -33,7 +33,7 @@ _STATES = {"ready": "green", "not-ready": "red", "undetermined": "magenta"}
 
 def summary(audit: Audit, out_dir: Path, console: Console) -> None:
     """Print the summary to `console`; `out_dir` is where the files lie."""
-    page = _Page(console)
+    page = Page(console)
     _answer(page, audit)
     _totals(page, audit)
     _senders(page, audit)
@@ -44,7 +44,7 @@ def summary(audit: Audit, out_dir: Path, console: Console) -> None:
     _next(page, audit, out_dir)
 
 
-class _Page:
+class Page:
     """Lines on a console of known width, made printable there."""
 
     def __init__(self, console: Console) -> None:
@@ -100,7 +100,7 @@ class _Page:
         return _SIGNS[verdict][self.ascii]
 
 
-def _answer(page: _Page, audit: Audit) -> None:
+def _answer(page: Page, audit: Audit) -> None:
     found = answer(audit)
     page.line((found.headline, f"bold {_STATES.get(found.state, '')}".strip()))
     page.line(found.sentence)
@@ -109,7 +109,7 @@ def _answer(page: _Page, audit: Audit) -> None:
         page.line(text, indent=2, bullet="- ")
 
 
-def _totals(page: _Page, audit: Audit) -> None:
+def _totals(page: Page, audit: Audit) -> None:
     span = "" if audit.window is None else f", {words.day(audit.window[0])} to {words.day(audit.window[1])}"
     page.heading(f"How {words.count(audit.coverage.messages, 'message')} came in{span}")
     shown = [(words.SUBMISSION[word][0], audit.totals[word]) for word in Submission if audit.totals.get(word)]
@@ -119,7 +119,7 @@ def _totals(page: _Page, audit: Audit) -> None:
         page.line("".join(cell.ljust(38) for cell in cells[start : start + columns]).rstrip())
 
 
-def _senders(page: _Page, audit: Audit) -> None:
+def _senders(page: Page, audit: Audit) -> None:
     if not audit.senders:
         return
     chosen = _top(audit)
@@ -137,7 +137,7 @@ def _top(audit: Audit) -> list[Sender]:
     return ordered[:TOP_SENDERS]
 
 
-def _sender(page: _Page, sender: Sender) -> None:
+def _sender(page: Page, sender: Sender) -> None:
     label = f"{page.sign(sender.assessment)} {words.ASSESSMENT[sender.assessment]}"
     style = f"bold {_STYLES[sender.assessment]}"
     refused = f"{sender.would_reject:,}" if sender.would_reject or not sender.would_reject_unknown else "?"
@@ -147,7 +147,7 @@ def _sender(page: _Page, sender: Sender) -> None:
     page.line(page.fit(why, page.width - 4), indent=4)
 
 
-def _elsewhere(page: _Page, audit: Audit) -> None:
+def _elsewhere(page: Page, audit: Audit) -> None:
     if not audit.reported:
         return
     known = sum(1 for source in audit.reported if source.sender)
@@ -156,7 +156,7 @@ def _elsewhere(page: _Page, audit: Audit) -> None:
     page.line(f"DMARC reports: {mail} in your name from {addresses} ({known} known above).")
 
 
-def _missing(page: _Page, audit: Audit) -> None:
+def _missing(page: Page, audit: Audit) -> None:
     missing = audit.coverage.missing
     if not missing:
         return
@@ -168,7 +168,7 @@ def _missing(page: _Page, audit: Audit) -> None:
     _more(page, len(missing) - TOP_FACTS, "fact")
 
 
-def _warnings(page: _Page, audit: Audit) -> None:
+def _warnings(page: Page, audit: Audit) -> None:
     if not audit.coverage.warnings:
         return
     page.heading("Mind")
@@ -185,7 +185,7 @@ def _troubled(files: Iterable[FileCoverage]) -> Iterator[tuple[FileCoverage, str
             yield file, said
 
 
-def _files(page: _Page, audit: Audit) -> None:
+def _files(page: Page, audit: Audit) -> None:
     troubled = sorted(_troubled(audit.coverage.files), key=lambda item: item[0].format == "skipped")
     if not troubled:
         return
@@ -202,12 +202,12 @@ def _end(path: str) -> str:
     return path if len(path) <= 40 else f"…{path[-39:]}"
 
 
-def _more(page: _Page, number: int, noun: str) -> None:
+def _more(page: Page, number: int, noun: str) -> None:
     if number > 0:
         page.line(f"and {words.count(number, 'more ' + noun)} in the report", indent=2)
 
 
-def _next(page: _Page, audit: Audit, out_dir: Path) -> None:
+def _next(page: Page, audit: Audit, out_dir: Path) -> None:
     page.heading("The whole report")
     page.whole(str(out_dir / HTML))
     page.line(("Next: ", "bold"), _advice(audit))
