@@ -184,7 +184,7 @@ def test_kinds_without_end_are_counted_only() -> None:
     report = Report("x")
     for number in range(30):
         reported.add(row_of(f"192.0.2.{number}", report), ("x",))
-    assert len(reported) == len(reported.sources()) == 10
+    assert len(reported) == len(list(reported.sources())) == 10
     assert reported.uncounted == 20
 
 

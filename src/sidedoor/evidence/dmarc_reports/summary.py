@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -95,11 +95,11 @@ class Reported:
         found = self._index().get(ip)
         return _use(ip, found) if found else None
 
-    def sources(self, most: int | None = None) -> list[ReportedUse]:
-        """Every source, or the `most` with the most messages, these first."""
+    def sources(self) -> Iterator[ReportedUse]:
+        """Every source, those with the most messages first; each is added up when it is asked for."""
         totals = {address: sum(count.messages for _, count in uses) for address, uses in self._index().items()}
         order = sorted(totals, key=lambda address: (-totals[address], address))
-        return [_use(address, self._index()[address]) for address in order[:most]]
+        return (_use(address, self._index()[address]) for address in order)
 
     def details(self, source_ip: str) -> list[tuple[Kind, Count]]:
         """The combinations of results seen of an address, as they were first met."""
