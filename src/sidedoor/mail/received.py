@@ -233,6 +233,7 @@ def _ip(text: str) -> IPAddress | None:
         return None
 
 
+@lru_cache(maxsize=1_024)
 def _tls(comment: str) -> tuple[str | None, str | None]:
     """(version, cipher) of `version=TLS1_2, cipher=X`, `using TLSv1.3 with cipher X`."""
     version, cipher = _TLS_VERSION.search(comment), _CIPHER.search(comment)

@@ -20,6 +20,11 @@ _BLANK = re.compile(r"\s*")
 _KEY = re.compile(r'[^\s()";=]+')
 _BARE = re.compile(r'[^\s();"]+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+# What most fields are made of, in one step each: blanks and `;`, a flat comment, `key=value`, a word of no pair.
+_STEP = re.compile(
+    r"\s++|(?P<end>;)|\((?P<comment>[^()\\]*+)\)|(?P<key>[^\s()\";=]++)=(?P<value>[^\s();\"]++)"
+    r"|(?P<word>[^\s()\";=]++)(?=\s*+(?:\Z|[^\s=(]))"
+)
 _PARENTHESES = re.compile(r"[()]|\\.", re.DOTALL)
 _PLAIN = re.compile(r"[!#-'*-:<>-\[\]-~\u0080-\ud7ff\ue000-\U0010ffff]+")  # needs no quotes: no blank, ( ) ; = \ or "
 
@@ -132,17 +137,29 @@ class _Scanner:
     def segments(self) -> list[_Segment]:
         found = [_Segment()]
         while self._at < len(self._text):
-            self._skip(found[-1])
-            if self._at >= len(self._text):
-                break
-            if self._text[self._at] == ";":
-                self._at += 1
-                if len(found) > _MAX_METHODS:
-                    raise AuthResultsError(f"more than {_MAX_METHODS} results")
-                found.append(_Segment())
-            else:
-                self._word(found[-1])
+            step = _STEP.match(self._text, self._at)
+            if step is None:
+                self._odd(found[-1])
+                continue
+            self._at = step.end()
+            match step.lastgroup:
+                case "value":
+                    found[-1].pairs.append((step["key"], step["value"]))
+                case "comment":
+                    found[-1].comments.append(step["comment"])
+                case "word":
+                    found[-1].words.append(step["word"])
+                case "end":
+                    found.append(_Segment())
+                    if len(found) > _MAX_METHODS:
+                        raise AuthResultsError(f"more than {_MAX_METHODS} results")
         return found
+
+    def _odd(self, segment: _Segment) -> None:
+        """What takes more than one step: nested comments, quotes, blanks around `=`."""
+        self._skip(segment)
+        if self._at < len(self._text) and self._text[self._at] != ";":
+            self._word(segment)
 
     def _word(self, segment: _Segment) -> None:
         """A pair, a word, or a stray character."""

@@ -22,7 +22,8 @@ MAX_MAILBOXES = 1_000
 _MAX_DISPLAY = 500
 # `Name <a@b>` and `a@b`, with a name that needs no second thought.
 _SIMPLE = re.compile(
-    r'(?:(?P<name>[^<>"(),;:\\@]{0,300}?)[ \t]*<(?P<angle>[^<>"(),;:\\\s]{1,1000})>|(?P<bare>[^<>"(),;:\\\s]{1,1000}))'
+    r'(?:(?:"(?P<quoted>[^"\\]{0,300})"|(?P<name>[^<>"(),;:\\@]{0,300}?))[ \t]*<(?P<angle>[^<>"(),;:\\\s]{1,1000})>'
+    r'|(?P<bare>[^<>"(),;:\\\s]{1,1000}))'
 )
 
 
@@ -39,7 +40,7 @@ def parse_mailboxes(value: str) -> tuple[Mailbox, ...]:
     """The addresses of one unfolded field, groups taken apart, encoded words decoded; empty for an empty group."""
     bare = value[:_MAX_VALUE].strip()
     if match := _SIMPLE.fullmatch(bare):
-        return (_mailbox(match["name"] or "", match["angle"] or match["bare"]),)
+        return (_mailbox(match["quoted"] or match["name"] or "", match["angle"] or match["bare"]),)
     try:
         pairs = getaddresses([bare], strict=False)
     except TypeError:  # before the `strict` of Python 3.11.10, 3.12.6

@@ -39,11 +39,7 @@ class Header:
     by_name: Mapping[str, Sequence[HeaderField]]
     hops: Sequence[Hop]
     boundary: Fact[int]
-
-    @property
-    def boundary_line(self) -> int:
-        """The line of the entry; 0 where there is none, so that nothing stands above it."""
-        return self.hops[self.boundary].line if isinstance(self.boundary, int) else 0
+    boundary_line: int  # 0 where there is no boundary, so that nothing stands above it
 
     @property
     def entry(self) -> Hop | None:
@@ -56,7 +52,7 @@ class Header:
 
     def sureness(self, field: HeaderField) -> Sureness:
         """How far a field can be believed, by its name and its place."""
-        if isinstance(self.boundary, Unknown):
+        if not self.boundary_line:
             return Sureness.CLAIMED
         if field.line < self.boundary_line:
             return Sureness.CERTAIN
@@ -81,11 +77,14 @@ class Header:
         """
         why = f"there is no field {names[0]}"
         for name in names:
-            told = [(value, field) for field in self.by_name.get(name, ()) if (value := read(field.value)) is not None]
+            fields = self.by_name.get(name)
+            if not fields:
+                continue
+            told = [(value, field) for field in fields if (value := read(field.value)) is not None]
             if not told:
                 continue
             value, field = told[0]
-            if any(other != value for other, _ in told[1:]):
+            if len(told) > 1 and any(other != value for other, _ in told):
                 why = f"{len(told)} fields {field.name} contradict each other"
                 return Told(Unknown(why), Sureness.CLAIMED, field.name, field.line)
             return Told(value, self.sureness(field), field.name, field.line)
@@ -97,7 +96,8 @@ def header_of(fields: Sequence[HeaderField], hops: Sequence[Hop], boundary: Fact
     by_name: dict[str, list[HeaderField]] = {}
     for field in fields:
         by_name.setdefault(field.name.lower(), []).append(field)
-    return Header(by_name, hops, boundary)
+    line = hops[boundary].line if isinstance(boundary, int) else 0
+    return Header(by_name, hops, boundary, line)
 
 
 def believed(told: Told[T]) -> T | None:

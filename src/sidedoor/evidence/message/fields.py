@@ -8,6 +8,7 @@ whoever splits it believes a forger.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sidedoor.evidence.message.model import HeaderField
 from sidedoor.evidence.text import detect_encoding
@@ -20,6 +21,7 @@ _FIELD = re.compile(r"([!-9;-~]{1,200})[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)(?
 _FOLD = re.compile(r"[ \t]*\n[ \t]+")
 _QUOTED = re.compile(r"\s*>")
 _CONTROL = str.maketrans(dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�") | {"\r": " "})
+_CONTROL_BYTES = bytes((*range(9), 11, 12, *range(14, 32), 127))
 _LEADING = 20  # lines of anything but fields that a paste may begin with
 
 
@@ -29,13 +31,24 @@ class MessageError(ValueError):
 
 def decode(data: bytes) -> str:
     """The header as text with LF line ends; what is no UTF-8 is read as Windows-1252 or shows as U+FFFD."""
-    encoding = detect_encoding(data[:65_536])
+    plain = data.isascii() and b"\0" not in data
+    encoding = "ascii" if plain else detect_encoding(data[:65_536])
     text = data.decode(encoding, errors="replace").removeprefix("\ufeff")
     if "\r" in text:
         text = text.replace("\r\n", "\n")
         if "\n" not in text:  # an old Macintosh file: CR is its only line end
             text = text.replace("\r", "\n")
     return text
+
+
+def first_of(marks: Sequence[bytes], data: bytes, start: int, end: int) -> int:
+    """The place of the first of several marks between two places; -1 for none. No mark is sought behind another."""
+    found = -1
+    for mark in marks:
+        place = data.find(mark, start, end)
+        if place >= 0:
+            found, end = place, place + len(mark)
+    return found
 
 
 def parse_fields(data: bytes, first_line: int = 1) -> tuple[HeaderField, ...]:
@@ -45,22 +58,23 @@ def parse_fields(data: bytes, first_line: int = 1) -> tuple[HeaderField, ...]:
     """
     if len(data) > MAX_HEADER:
         raise MessageError(f"a header of more than {MAX_HEADER:,} bytes")
-    text = decode(data)
-    text, skipped = _without_junk(text)
-    return _fields(text, first_line + skipped)
+    text, skipped = _without_junk(decode(data))
+    clean = text.isascii() and "\r" not in text and len(data) == len(data.translate(None, _CONTROL_BYTES))
+    return _fields(text, first_line + skipped, clean=clean)
 
 
-def _fields(text: str, line: int) -> tuple[HeaderField, ...]:
+def _fields(text: str, line: int, *, clean: bool) -> tuple[HeaderField, ...]:
     found: list[HeaderField] = []
     at, match = 0, _FIELD.match
     while field := match(text, at):
-        value = field[2]
-        lines = value.count("\n") + 1
-        if lines > 1:
+        name, value = field.groups()
+        lines = 1
+        if "\n" in value:
+            lines += value.count("\n")
             value = _unfolded(value)
-        if not value.isprintable():
+        if not clean and not value.isprintable():
             value = value.translate(_CONTROL)
-        found.append(HeaderField(field[1], value.strip(), line))
+        found.append(HeaderField(name, value.strip(), line))
         line += lines
         at = field.end()
         if len(found) > MAX_FIELDS:

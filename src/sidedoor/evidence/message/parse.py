@@ -10,7 +10,7 @@ from sidedoor.evidence.message.addresses import decoded, mailboxes_of
 from sidedoor.evidence.message.boundary import read_hops
 from sidedoor.evidence.message.entry import entry_of
 from sidedoor.evidence.message.facts import Header, believed, header_of, unknown
-from sidedoor.evidence.message.fields import MessageError, parse_fields
+from sidedoor.evidence.message.fields import MessageError, first_of, parse_fields
 from sidedoor.evidence.message.model import HeaderField, MessageEvidence, Signature, Sureness, Told
 from sidedoor.mail.fact import Unknown
 from sidedoor.mail.received import parse_date
@@ -37,8 +37,8 @@ def header_bytes(data: bytes) -> bytes:
     start = len(data) - len(data.lstrip(b"\r\n\t \xef\xbb\xbf"))
     if b"\0" in data[:64]:  # UTF-16: what is blank is found after decoding
         return data
-    ends = [place for mark in (b"\n\n", b"\n\r\n", b"\r\r") if (place := data.find(mark, start)) >= 0]
-    return data[: min(ends) + 1] if ends else data
+    end = first_of((b"\n\r\n", b"\n\n", b"\r\r"), data, start, len(data))
+    return data[: end + 1] if end >= 0 else data
 
 
 def read_message(fields: Sequence[HeaderField]) -> MessageEvidence:
