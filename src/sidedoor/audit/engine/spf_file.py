@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from sidedoor.audit.engine.database import Database, literal, open_database
+from sidedoor.audit.engine.database import Database, literal
 from sidedoor.audit.engine.spf import SpfColumns
 from sidedoor.errors import InputError
 from sidedoor.mail.network import NetworkError
@@ -30,7 +30,7 @@ class AddressLine:
 
 
 class AddressFile:
-    """The addresses of a file beside what an SpfSet says of each; blank lines and lines that begin with # are left out."""
+    """The addresses of a file beside what an SpfSet says of each; blank lines and lines from # on are left out."""
 
     def __init__(self, database: Database, columns: SpfColumns) -> None:
         self._database, self._runs = database, columns.runs
@@ -106,8 +106,8 @@ def _numbered(stream: IO[bytes], name: str) -> Iterator[tuple[int, str]]:
     while True:
         text = decoder.decode(data, final=not data)
         if "\0" in text:
-            line = number + 1 + text.count("\n", 0, text.index("\0"))
-            raise InputError(name, "a NUL character", "addresses, one a line", line)
+            at = number + 1 + text.count("\n", 0, text.index("\0"))
+            raise InputError(name, "a NUL character", "addresses, one a line", at)
         lines = (rest + text).replace("\r\n", "\n").split("\n")
         rest = lines.pop() if data else ""
         for number, line in enumerate(lines, number + 1):  # noqa: B020  # goes on counting

@@ -24,7 +24,9 @@ def explanation(evidence: SpfEvidence, walk: MessageWalk, resolver: Resolver, so
     answer = resolver.lookup(name, Kind.TXT) if name and askable(name) else None
     if not isinstance(answer, Records) or len(answer.values) != 1:
         return ""
-    return walk.explain(answer.values[0], domain) or ""
+    said = walk.explain(answer.values[0], domain) or ""
+    # What the client calls itself stands in it now, and it is meant for an SMTP reply.
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in said)
 
 
 def _speaker(path: Path) -> str | None:
