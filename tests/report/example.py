@@ -267,6 +267,37 @@ def _coverage() -> Coverage:
     )
 
 
+def _reported() -> tuple[ReportedSource, ...]:
+    return (
+        ReportedSource(
+            "203.0.113.10",
+            None,
+            "s-scan-hq",
+            320,
+            318,
+            2,
+            ("Example Net", "Woodgrove"),
+            START,
+            END,
+            ("contoso.com",),
+            (),
+        ),
+        ReportedSource(
+            "198.51.100.200",
+            "Fabrikam Mailer",
+            None,
+            12,
+            0,
+            12,
+            ("Example Net",),
+            None,
+            None,
+            ("contoso.com",),
+            ("fabrikam.com",),
+        ),
+    )
+
+
 def rich_audit() -> Audit:
     """Every section has something in it."""
     return Audit(
@@ -309,34 +340,7 @@ def rich_audit() -> Audit:
         readiness=Readiness("not-ready", ("s-scan-hq", "s-mon", "s-crm")),
         timeline=_timeline(),
         generated_at=datetime(2026, 11, 23, 8, 30, tzinfo=UTC),
-        reported=(
-            ReportedSource(
-                "203.0.113.10",
-                None,
-                "s-scan-hq",
-                320,
-                318,
-                2,
-                ("Example Net", "Woodgrove"),
-                START,
-                END,
-                ("contoso.com",),
-                (),
-            ),
-            ReportedSource(
-                "198.51.100.200",
-                "Fabrikam Mailer",
-                None,
-                12,
-                0,
-                12,
-                ("Example Net",),
-                None,
-                None,
-                ("contoso.com",),
-                ("fabrikam.com",),
-            ),
-        ),
+        reported=_reported(),
         reported_messages=332,
         switches=(
             {
