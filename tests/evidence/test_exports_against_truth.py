@@ -75,6 +75,7 @@ CASES = [
     Case("email-events.portal-iso.csv", "email-events", 10, 9, HUNTING),
     Case("email-events.portal-ui.csv", "email-events", 10, 9, HUNTING),
     Case("email-events.streaming.ndjson", "email-events", 10, 9, HUNTING),
+    Case("msgtrk.log", "tracking-log", 2, 1, "received_at recipient envelope_sender header_from client_ip helo entry"),
     Case("message-trace.reporting-service.json", "message-trace", 3, 3, LIST, "p2"),
 ]
 

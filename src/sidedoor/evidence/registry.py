@@ -105,7 +105,7 @@ def _log(log: tracking_log.LogSource) -> Recognised | None:
     """A log of other columns (protocol logs, agents' logs) is a stranger, unless it nearly is a tracking log."""
     spec = _spec_of(log.columns)
     if spec is None:
-        _refuse_near_miss(log.path, log.columns, log.header, None)
+        _refuse_near_miss(log.path, log.columns, log.header, None, tracking_log.SPECS)
     return _recognised(log, spec)
 
 
@@ -125,9 +125,11 @@ def _spec_of(columns: frozenset[str]) -> Spec | None:
     return next((spec for spec in _SPECS if spec.matches(columns)), None)
 
 
-def _refuse_near_miss(path: Path, columns: frozenset[str], names: Sequence[str], line: int | None) -> None:
+def _refuse_near_miss(
+    path: Path, columns: frozenset[str], names: Sequence[str], line: int | None, specs: Sequence[Spec] = _SPECS
+) -> None:
     """Raises InputError for a header that has a trace's own columns but not enough of them."""
-    nearest = max(_SPECS, key=lambda spec: len(spec.markers & columns))
+    nearest = max(specs, key=lambda spec: len(spec.markers & columns))
     if len(nearest.markers & columns) >= _NEAR:
         found = ", ".join(name for name in names if fold(name))[:_SHOWN]
         raise InputError(

@@ -178,7 +178,7 @@ def _taken(base: Record, cells: Cells, source: str) -> Record:
     """What the server that took the message knows of its client."""
     base = base._replace(envelope_sender=_sender(cells, "returnpath"))
     if source != "SMTP":  # from a mailbox, the pickup folder, an agent: no SMTP client
-        return base._replace(client_ip="", helo="", entry="relayed")
+        return base._replace(client_ip="", entry="relayed")
     blob = parse_custom_data(text(cells, "customdata") or "")
     seen, hostname = values.client_ip(text(cells, "clientip") or ""), (text(cells, "clienthostname") or "").strip()
     original = (text(cells, "originalclientip") or blob.first("ProxiedClientIPAddress") or "").strip()
