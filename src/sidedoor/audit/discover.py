@@ -97,15 +97,24 @@ _KNOWN = (
 def _files(inputs: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
     """Each file once, in a stable order, with whether the user named it."""
     seen: set[Path] = set()
+    folders: dict[Path, Path] = {}
     for path in inputs:
         if not path.exists():
             raise InputError(str(path), "nothing there", "a file or folder of exports")
         found = sorted(_below(path)) if path.is_dir() else [path]
         for file in found:
-            resolved = file.resolve()
+            resolved = _resolved(file, folders)
             if resolved not in seen:
                 seen.add(resolved)
                 yield file, file == path
+
+
+def _resolved(file: Path, folders: dict[Path, Path]) -> Path:
+    """The file's one true path. Of thousands of files in one folder only a link is worth a walk from the root."""
+    if file.is_symlink():
+        return file.resolve()
+    folder = folders.get(file.parent) or folders.setdefault(file.parent, file.parent.resolve())
+    return folder / file.name
 
 
 def _below(folder: Path) -> Iterator[Path]:

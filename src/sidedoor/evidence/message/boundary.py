@@ -15,48 +15,23 @@ A message that another tenant passed on has further runs of such lines below; th
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Sequence
 
+from sidedoor.evidence.message.lines import SMTP, by_service, is_entry, of_service, reading_of
 from sidedoor.evidence.message.model import HeaderField, Hop, HopTrust
 from sidedoor.mail.fact import Fact, Unknown
-from sidedoor.mail.received import Received, ReceivedError, parse_received
+from sidedoor.mail.received import Received
 
 MAX_HOPS = 200
 """Received lines that are read; a loop is stopped by Exchange Online at far fewer."""
-# Worldwide, GCC High and DoD, Germany (closed), 21Vianet in China.
-_SERVICE = re.compile(
-    r"(?:.+\.)?(?:outlook\.com|office365\.com|office365\.us|outlook\.us|outlook\.de|outlook\.cn|partner\.outlook\.cn"
-    r"|mx\.microsoft)",
-    re.IGNORECASE,
-)
-_FRONT_DOOR = re.compile(
-    r"[^.]+\.mail\.protection\.(?:outlook\.com|office365\.us|outlook\.us|outlook\.de|partner\.outlook\.cn|outlook\.cn)",
-    re.IGNORECASE,
-)
-_PROTOCOLS = frozenset({"microsoft smtp server", "mapi", "https"})
 
 
-def read_hops(fields: Sequence[HeaderField]) -> tuple[tuple[Hop, ...], int, Fact[int], tuple[int, ...]]:
-    """(hops, lines left out, boundary, entry lines of earlier passes) of a message's Received lines."""
+def read_hops(fields: Sequence[HeaderField]) -> tuple[tuple[Hop, ...], int, Fact[int]]:
+    """(hops, lines left out, boundary) of a message's Received lines. Lines below the boundary are not looked at."""
     lines = [field for field in fields if field.name.lower() == "received"]
-    parsed = [_parse(line.value) for line in lines[:MAX_HOPS]]
-    readings = [reading for reading, _ in parsed]
-    boundary = find_boundary(readings)
-    hops = tuple(
-        Hop(line.line, line.value, reading, _trust(place, boundary), problem)
-        for place, (line, (reading, problem)) in enumerate(zip(lines, parsed, strict=False))
-    )
-    below = boundary + 1 if isinstance(boundary, int) else 0
-    earlier = tuple(place for place in range(below, len(readings)) if _is_entry(readings[place]))
-    return hops, max(0, len(lines) - MAX_HOPS), boundary, earlier
-
-
-def _parse(text: str) -> tuple[Received, str]:
-    try:
-        return parse_received(text), ""
-    except ReceivedError as error:
-        return Received(), str(error)
+    boundary = find_boundary([line.value for line in lines[:MAX_HOPS]])
+    hops = tuple(Hop(line.line, line.value, _trust(place, boundary)) for place, line in enumerate(lines[:MAX_HOPS]))
+    return hops, max(0, len(lines) - MAX_HOPS), boundary
 
 
 def _trust(place: int, boundary: Fact[int]) -> HopTrust:
@@ -65,35 +40,29 @@ def _trust(place: int, boundary: Fact[int]) -> HopTrust:
     return HopTrust.ENTRY if place == boundary else HopTrust.SERVICE
 
 
-def find_boundary(lines: Sequence[Received]) -> Fact[int]:
+def find_boundary(lines: Sequence[str]) -> Fact[int]:
     """The index of the entry line among Received lines, the newest first."""
     if not lines:
         return Unknown("the header has no Received line")
-    if not by_service(lines[0]):
+    newer, _ = reading_of(lines[0])
+    if not by_service(newer):
         return Unknown("the newest Received line was not written by Exchange Online")
-    place = 0
-    while place + 1 < len(lines) and by_service(lines[place + 1]) and _handed_over(lines[place], lines[place + 1]):
-        place += 1
-    return place
-
-
-def by_service(line: Received) -> bool:
-    """Whether a line says that a server of Exchange Online wrote it. Anybody can say so."""
-    return bool(line.by and _SERVICE.fullmatch(line.by)) and (line.protocol or "").lower() in _PROTOCOLS
-
-
-def _is_entry(line: Received) -> bool:
-    return by_service(line) and bool(line.by and _FRONT_DOOR.fullmatch(line.by))
+    for place, text in enumerate(lines[1:]):
+        if is_entry(newer):
+            return place
+        older, _ = reading_of(text)
+        if not (by_service(older) and _handed_over(newer, older)):
+            return place
+        newer = older
+    return len(lines) - 1
 
 
 def _handed_over(newer: Received, older: Received) -> bool:
     """Whether Exchange Online itself had the message before the newer of two lines that say they are its own."""
-    if _is_entry(newer):
-        return False
-    if not (newer.from_name and _SERVICE.fullmatch(newer.from_name)) or _public_ipv4(newer):
+    if not of_service(newer.from_name) or _public_ipv4(newer):
         return False
     # Into a mailbox by HTTPS or MAPI there is no SMTP client that could give itself a name.
-    return (newer.protocol or "").lower() != "microsoft smtp server" or _host(newer.from_name) == _host(older.by or "")
+    return (newer.protocol or "").lower() != SMTP or _host(newer.from_name or "") == _host(older.by or "")
 
 
 def _public_ipv4(line: Received) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sidedoor.evidence.message.facts import Header, believed, unknown
+from sidedoor.evidence.message.lines import SMTP
 from sidedoor.evidence.message.model import Hop, Sureness, Told
 from sidedoor.mail.address import AddressError, EnvelopeSender, NullReversePath, parse_envelope_sender
 from sidedoor.mail.domain import Domain, DomainError, parse_domain
@@ -19,7 +20,6 @@ ATTRIBUTED = (
     "x-ms-exchange-organization-originalattributedtenantconnectingip",
     "x-ms-exchange-crosstenant-originalattributedtenantconnectingip",
 )
-_FRONTEND = "microsoft smtp server"
 Report = Told[Mapping[str, str]]
 
 
@@ -65,9 +65,9 @@ def _ip(text: str) -> IPAddress | None:
 
 def _address_of_hop(header: Header) -> Told[IPAddress | None]:
     hop = header.entry
-    if hop is None or header.boundary is None:
+    if hop is None:
         return unknown("no Received line of Exchange Online shows who connected")
-    if (hop.parsed.protocol or "").lower() != _FRONTEND:
+    if (hop.parsed.protocol or "").lower() != SMTP:
         return Told(None, Sureness.CERTAIN, "Received", hop.line)  # begun in a mailbox: nobody connected by SMTP
     if hop.parsed.client_ip is None:
         return unknown("the entry line shows no address")
@@ -77,7 +77,7 @@ def _address_of_hop(header: Header) -> Told[IPAddress | None]:
 def helo(header: Header, report: Report) -> Told[str | None]:
     """What the client called itself: the entry line's word, else the H of the report."""
     hop = header.entry
-    if hop is not None and hop.parsed.helo and (hop.parsed.protocol or "").lower() == _FRONTEND:
+    if hop is not None and hop.parsed.helo and (hop.parsed.protocol or "").lower() == SMTP:
         return Told(hop.parsed.helo, Sureness.CERTAIN, "Received", hop.line)
     return from_report(report, "H")
 
@@ -96,7 +96,7 @@ def tls(header: Header) -> Told[str | None]:
     hop = header.entry
     if hop is None:
         return unknown("no Received line of Exchange Online shows it")
-    if (hop.parsed.protocol or "").lower() != _FRONTEND:
+    if (hop.parsed.protocol or "").lower() != SMTP:
         return unknown("the message was not handed in by SMTP")
     return Told(hop.parsed.tls, Sureness.CERTAIN if hop.parsed.tls else Sureness.LIKELY, "Received", hop.line)
 

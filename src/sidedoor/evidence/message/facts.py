@@ -80,11 +80,16 @@ class Header:
             fields = self.by_name.get(name)
             if not fields:
                 continue
+            if len(fields) == 1:
+                field, value = fields[0], read(fields[0].value)
+                if value is not None:
+                    return Told(value, self.sureness(field), field.name, field.line)
+                continue
             told = [(value, field) for field in fields if (value := read(field.value)) is not None]
             if not told:
                 continue
             value, field = told[0]
-            if len(told) > 1 and any(other != value for other, _ in told):
+            if any(other != value for other, _ in told):
                 why = f"{len(told)} fields {field.name} contradict each other"
                 return Told(Unknown(why), Sureness.CLAIMED, field.name, field.line)
             return Told(value, self.sureness(field), field.name, field.line)

@@ -51,19 +51,20 @@ def first_of(marks: Sequence[bytes], data: bytes, start: int, end: int) -> int:
     return found
 
 
-def parse_fields(data: bytes, first_line: int = 1) -> tuple[HeaderField, ...]:
+def parse_fields(data: bytes, first_line: int = 1, most: int = MAX_FIELDS + 1) -> tuple[HeaderField, ...]:
     """The fields of a header, which ends at the first line that is neither a field nor its continuation.
 
+    `most`: stop after so many fields.
     Raises MessageError for a header of more than 1 MB or 5,000 fields, and for bytes that do not begin with one.
     """
     if len(data) > MAX_HEADER:
         raise MessageError(f"a header of more than {MAX_HEADER:,} bytes")
     text, skipped = _without_junk(decode(data))
     clean = text.isascii() and "\r" not in text and len(data) == len(data.translate(None, _CONTROL_BYTES))
-    return _fields(text, first_line + skipped, clean=clean)
+    return _fields(text, first_line + skipped, clean=clean, most=most)
 
 
-def _fields(text: str, line: int, *, clean: bool) -> tuple[HeaderField, ...]:
+def _fields(text: str, line: int, *, clean: bool, most: int) -> tuple[HeaderField, ...]:
     found: list[HeaderField] = []
     at, match = 0, _FIELD.match
     while field := match(text, at):
@@ -77,8 +78,10 @@ def _fields(text: str, line: int, *, clean: bool) -> tuple[HeaderField, ...]:
         found.append(HeaderField(name, value.strip(), line))
         line += lines
         at = field.end()
-        if len(found) > MAX_FIELDS:
-            raise MessageError(f"more than {MAX_FIELDS:,} header fields")
+        if len(found) == most:
+            break
+    if len(found) > MAX_FIELDS:
+        raise MessageError(f"more than {MAX_FIELDS:,} header fields")
     if not found:
         raise MessageError("no header field at the beginning")
     return tuple(found)

@@ -11,9 +11,10 @@ from datetime import datetime
 from enum import Enum
 from typing import Generic, NamedTuple, TypeVar
 
+from sidedoor.evidence.message.lines import is_entry, reading_of
 from sidedoor.mail.address import EnvelopeSender
 from sidedoor.mail.domain import Domain
-from sidedoor.mail.fact import Fact
+from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.mail.network import IPAddress
 from sidedoor.mail.received import Received
 from sidedoor.mailauth.authres import AuthResults
@@ -60,13 +61,21 @@ class HopTrust(Enum):
 
 
 class Hop(NamedTuple):
-    """One Received line, the newest first. `parsed` is empty and `problem` says why where it could not be read."""
+    """One Received line, the newest first."""
 
     line: int
     text: str
-    parsed: Received
     trust: HopTrust
-    problem: str = ""
+
+    @property
+    def parsed(self) -> Received:
+        """The line's parts; empty where it could not be read. Read when asked for: most lines are never looked at."""
+        return reading_of(self.text)[0]
+
+    @property
+    def problem(self) -> str:
+        """Why the line could not be read, "" where it could."""
+        return reading_of(self.text)[1]
 
 
 class Mailbox(NamedTuple):
@@ -92,14 +101,13 @@ class MessageEvidence:
 
     boundary: the index in `hops` of the line that Exchange Online wrote when it took the message for the recipient's
     tenant; below it everything may be forged. entry: one of `record.ENTRIES` or None where the fields do not tell.
-    notes: what is odd about the header, in sentences. hops_left_out: Received lines beyond those in `hops`.
+    oddities: what sources disagree about, in sentences. hops_left_out: Received lines beyond those in `hops`.
     """
 
     fields: tuple[HeaderField, ...]
     hops: tuple[Hop, ...]
     hops_left_out: int
     boundary: Fact[int]
-    earlier_passes: tuple[int, ...]  # indexes of entry lines of Exchange Online further below: it was there before
 
     client_ip: Told[IPAddress | None]
     helo: Told[str | None]
@@ -110,7 +118,6 @@ class MessageEvidence:
     received_at: Told[datetime]
 
     header_from: Told[tuple[Mailbox, ...]]
-    delivered_to: Told[tuple[str, ...]]  # Delivered-To, X-Original-To, `for <x>`: hints of the envelope recipient
     message_id: Told[str]
     date: Told[datetime]
     mailer: Told[str]
@@ -133,12 +140,37 @@ class MessageEvidence:
     destination: Told[str]  # dest: of X-Microsoft-Antispam-Mailbox-Delivery: I inbox, J junk
 
     entry: Told[str | None]
-    notes: tuple[str, ...]
+    oddities: tuple[str, ...]
 
     def first(self, name: str) -> HeaderField | None:
         """The first field of that name, in any case of letters."""
         folded = name.lower()
         return next((each for each in self.fields if each.name.lower() == folded), None)
+
+    @property
+    def earlier_passes(self) -> tuple[int, ...]:
+        """Indexes of hops below the boundary that look like Exchange Online's entry: an earlier pass, or forged."""
+        below = self.boundary + 1 if isinstance(self.boundary, int) else 0
+        return tuple(place for place in range(below, len(self.hops)) if is_entry(self.hops[place].parsed))
+
+    @property
+    def delivered_to(self) -> Told[tuple[str, ...]]:
+        """Delivered-To, X-Original-To and `for <x>`: hints of the envelope recipient, none of them the service's."""
+        fields = [field for field in self.fields if field.name.lower() in {"delivered-to", "x-original-to"}][:10]
+        hops = [hop for hop in self.hops if hop.parsed.recipient][:10]
+        found = [field.value for field in fields] + [hop.parsed.recipient or "" for hop in hops]
+        if not found:
+            return Told(Unknown("no field names the envelope recipient"), Sureness.CLAIMED)
+        source, line = (fields[0].name, fields[0].line) if fields else ("Received", hops[0].line)
+        return Told(tuple(dict.fromkeys(found)), Sureness.CLAIMED, source, line)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know before believing the header, in sentences."""
+        if not self.earlier_passes:
+            return self.oddities
+        lines = ", ".join(str(self.hops[place].line) for place in self.earlier_passes[:5])
+        return (*self.oddities, f"lines below the entry claim that Exchange Online had the message before: {lines}")
 
     @property
     def header_recipients(self) -> Told[tuple[Mailbox, ...]]:

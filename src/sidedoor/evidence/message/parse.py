@@ -9,9 +9,9 @@ from sidedoor.evidence.message import connection
 from sidedoor.evidence.message.addresses import decoded, mailboxes_of
 from sidedoor.evidence.message.boundary import read_hops
 from sidedoor.evidence.message.entry import entry_of
-from sidedoor.evidence.message.facts import Header, believed, header_of, unknown
+from sidedoor.evidence.message.facts import Header, believed, header_of
 from sidedoor.evidence.message.fields import MessageError, first_of, parse_fields
-from sidedoor.evidence.message.model import HeaderField, MessageEvidence, Signature, Sureness, Told
+from sidedoor.evidence.message.model import HeaderField, MessageEvidence, Signature, Told
 from sidedoor.mail.fact import Unknown
 from sidedoor.mail.received import parse_date
 from sidedoor.mailauth.stamps import attributed_tenant, guid, parse_connecting_ip, parse_report
@@ -43,7 +43,7 @@ def header_bytes(data: bytes) -> bytes:
 
 def read_message(fields: Sequence[HeaderField]) -> MessageEvidence:
     """The facts of one header. Never raises: what cannot be read is Unknown."""
-    hops, left_out, boundary, earlier = read_hops(fields)
+    hops, left_out, boundary = read_hops(fields)
     header = header_of(fields, hops, boundary)
     report = header.service(_report, "x-forefront-antispam-report")
     tenant = header.service(guid, f"{_CROSS_TENANT}id")
@@ -63,7 +63,6 @@ def read_message(fields: Sequence[HeaderField]) -> MessageEvidence:
         hops=hops,
         hops_left_out=left_out,
         boundary=boundary,
-        earlier_passes=earlier,
         client_ip=client_ip,
         helo=said,
         ptr=connection.from_report(report, "PTR"),
@@ -72,7 +71,6 @@ def read_message(fields: Sequence[HeaderField]) -> MessageEvidence:
         envelope_domain=sender_domain,
         received_at=connection.received_at(header),
         header_from=mailboxes_of(header.all("from"), "from"),
-        delivered_to=_delivered_to(header),
         message_id=header.author("message-id", _text),
         date=header.author("date", parse_date),
         mailer=_mailer(header),
@@ -104,11 +102,11 @@ def read_message(fields: Sequence[HeaderField]) -> MessageEvidence:
             auth_as=auth_as,
             directionality=directionality,
         ),
-        notes=(*about_ip, *about_sender, *about_results, *_oddities(header, earlier, left_out)),
+        oddities=(*about_ip, *about_sender, *about_results, *_oddities(header, left_out)),
     )
 
 
-def _oddities(header: Header, earlier: Sequence[int], left_out: int) -> list[str]:
+def _oddities(header: Header, left_out: int) -> list[str]:
     """What else a person should know before believing the header."""
     notes = [
         f"{len(header.by_name[name])} fields {name.title()}"
@@ -117,13 +115,9 @@ def _oddities(header: Header, earlier: Sequence[int], left_out: int) -> list[str
     ]
     if isinstance(header.boundary, Unknown):
         notes.append(f"nothing is vouched for: {header.boundary.reason}")
-    if header.entry is not None and header.entry.parsed.doubled:
-        notes.append(
-            f"line {header.entry.line}: the entry line has a clause twice; the client may have put one into its name"
-        )
-    if earlier:
-        lines = ", ".join(str(header.hops[place].line) for place in earlier[:5])
-        notes.append(f"lines below the entry claim that Exchange Online had the message before: {lines}")
+    hop = header.entry
+    if hop is not None and hop.parsed.doubled:
+        notes.append(f"line {hop.line}: the entry line has a clause twice; the client may have put one into its name")
     if left_out:
         notes.append(f"{left_out:,} more Received lines were not read")
     return notes
@@ -157,16 +151,6 @@ def _level(value: str) -> int | None:
 def _destination(value: str) -> str | None:
     match = _DESTINATION.search(value[:_MAX_TEXT])
     return match["dest"].upper() if match else None
-
-
-def _delivered_to(header: Header) -> Told[tuple[str, ...]]:
-    fields = header.all("delivered-to", "x-original-to")
-    hops = [hop for hop in header.hops if hop.parsed.recipient]
-    found = [field.value[:_MAX_TEXT] for field in fields[:10]] + [hop.parsed.recipient or "" for hop in hops[:10]]
-    if not found:
-        return unknown("no field names the envelope recipient")
-    source, line = (fields[0].name, fields[0].line) if fields else ("Received", hops[0].line)
-    return Told(tuple(dict.fromkeys(found)), Sureness.CLAIMED, source, line)
 
 
 def _mailer(header: Header) -> Told[str]:

@@ -11,7 +11,7 @@ from sidedoor.evidence.message.fields import MAX_HEADER, MessageError, decode, p
 from sidedoor.evidence.message.mbox import Head, heads_of, is_mbox
 from sidedoor.evidence.message.model import MessageEvidence
 from sidedoor.evidence.message.msg import MAGIC, transport_header
-from sidedoor.evidence.message.parse import header_bytes, parse_message
+from sidedoor.evidence.message.parse import header_bytes, parse_message, read_message
 from sidedoor.evidence.record import RejectedRow
 from sidedoor.evidence.text import unreadable
 
@@ -41,10 +41,10 @@ def _is_header(head: bytes) -> bool:
     if start[:1] in {b"{", b"[", b"<", b"", b'"', b"#"}:
         return False
     try:
-        fields = parse_fields(header_bytes(head)[:_SNIFFED])
+        fields = parse_fields(header_bytes(head[:_SNIFFED]), most=_PARSED)
     except MessageError:
         return False
-    names = [field.name.lower() for field in fields[:_PARSED]]
+    names = [field.name.lower() for field in fields]
     usual = sum(name in _USUAL or name.startswith(_PREFIXES) for name in names)
     return usual >= 3 and 2 * usual >= len(names[:6]) and bool(_TELLING.intersection(names))
 
@@ -95,6 +95,6 @@ def _one_header(stream: IO[bytes], head: bytes) -> Head:
 
 def _evidence(found: Head, number: int) -> MessageEvidence | RejectedRow:
     try:
-        return parse_message(found.data, found.line)
+        return read_message(parse_fields(found.data, found.line))
     except MessageError as error:
         return RejectedRow(number, str(error), decode(found.data[:_EXCERPT])[:_EXCERPT].replace("\0", "\ufffd"))
