@@ -26,7 +26,7 @@ from sidedoor.evidence.record import RejectedRow
 from sidedoor.evidence.text import unreadable
 
 _SCANNED = 32 << 20  # bytes of a mail that are searched for a report
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _SNIFFED_MEMBERS = 20
 # What a mail with a report holds somewhere: gzip, ZIP or XML in Base64, or the XML itself.
 _HINTS = (
@@ -71,7 +71,7 @@ def _hinted(path: Path) -> bool:
         tail, seen = b"", 0
         while seen < _SCANNED and (chunk := handle.read(_CHUNK)):
             text = tail + chunk
-            if any(hint in text for hint in _HINTS):  # nine plain searches are 20 times faster than one expression
+            if any(hint in text for hint in _HINTS):  # plain searches: one expression takes four times as long
                 return True
             tail, seen = chunk[-16:], seen + len(chunk)
     return False
