@@ -1,4 +1,7 @@
-"""check_host for one address, written as RFC 7208 tells it: the yardstick for the compiled form. No macros."""
+"""check_host for one address, written as RFC 7208 tells it: the yardstick for the compiled form.
+
+Of macros it knows whole ones only: %{i}, %{l}, %{h}, %{d} and %{o}, as the random records use them.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,19 @@ class EndError(Exception):
 
 @dataclass
 class Naive:
-    """One evaluation. `ptr_matches` is what every `ptr` term says."""
+    """One evaluation. `ptr_matches` is what every `ptr` term says, without asking; None asks DNS."""
 
     resolver: Resolver
     ip: Address
-    ptr_matches: bool = False
+    ptr_matches: bool | None = False
+    local: str = "anna"
+    helo: str = "mail.example"
+    sender_domain: str = ""
     lookups: int = 0
     voids: int = 0
 
     def evaluate(self, domain: str) -> str:
+        self.sender_domain = self.sender_domain or domain
         try:
             return self.check_host(domain)
         except EndError as error:
@@ -51,7 +58,7 @@ class Naive:
         if record.redirect is None:
             return "neutral"
         self.spend()
-        result = self.check_host(record.redirect.target.text)
+        result = self.check_host(self.expand(record.redirect.target.text, domain))
         if result == "none":
             raise EndError("permerror")
         return result
@@ -63,16 +70,40 @@ class Naive:
             return self.ip.version == term.network.version and self.ip in term.network
         self.spend()
         if isinstance(term, Ptr):
-            return self.ptr_matches
+            return self.ptr(term, domain) if self.ptr_matches is None else self.ptr_matches
         if isinstance(term, Include):
-            result = self.check_host(term.target.text)
+            result = self.check_host(self.expand(term.target.text, domain))
             if result == "none":
                 raise EndError("permerror")
             return result == "pass"
-        target = term.target.text if term.target else domain
+        target = self.expand(term.target.text, domain) if term.target else domain
         if isinstance(term, Exists):
             return bool(self.ask(target, Kind.A))
         return self.host_matches(term, target)
+
+    def expand(self, text: str, domain: str) -> str:
+        ip = str(self.ip) if self.ip.version == 4 else ".".join(self.ip.exploded.replace(":", ""))
+        values = {"i": ip, "l": self.local, "h": self.helo, "d": domain, "o": self.sender_domain}
+        for letter, value in values.items():
+            text = text.replace("%{" + letter + "}", value)
+        return text.lower()
+
+    def ptr(self, term: Ptr, domain: str) -> bool:
+        target = self.expand(term.target.text, domain) if term.target else domain
+        answer = self.resolver.lookup(self.ip.reverse_pointer, Kind.PTR)
+        if isinstance(answer, Failure):
+            if answer.temporary:
+                return False
+            raise EndError("undetermined")
+        if not isinstance(answer, Records):
+            self.count_void()
+            return False
+        for name in answer.values[:10]:
+            forward = self.resolver.lookup(name, Kind.A if self.ip.version == 4 else Kind.AAAA)
+            confirmed = isinstance(forward, Records) and str(self.ip) in forward.values
+            if confirmed and (name == target or name.endswith(f".{target}")):
+                return True
+        return False
 
     def host_matches(self, term: Host, target: str) -> bool:
         names = [target]
@@ -94,10 +125,13 @@ class Naive:
             raise EndError("temperror" if answer.temporary else "undetermined")
         if isinstance(answer, Records):
             return answer.values
+        self.count_void()
+        return ()
+
+    def count_void(self) -> None:
         self.voids += 1
         if self.voids > 2:
             raise EndError("permerror")
-        return ()
 
     def spend(self) -> None:
         self.lookups += 1

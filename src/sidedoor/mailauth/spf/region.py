@@ -55,6 +55,11 @@ class Region:
         """Everything but the bounds."""
         return self.lookups, self.lookups_most, self.voids, self.voids_most, self.doubt
 
+    @property
+    def exact(self) -> bool:
+        """Whether it is known what was spent."""
+        return self.lookups == self.lookups_most and self.voids == self.voids_most
+
     def least(self) -> Region:
         """The region as its record leaves it: had the doubtful term matched, nothing more had been spent."""
         doubt = self.doubt

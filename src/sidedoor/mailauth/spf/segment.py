@@ -36,11 +36,15 @@ class Segment:
         return self.rows[bisect_right(self.starts, number) - 1]
 
 
-def segment_of(terms: tuple[Mechanism, ...], decided: Iterable[Decided], still_open: Iterable[Region]) -> Segment:
+def segment_of(terms: tuple[Mechanism, ...], decided: Iterable[Decided], still_open: Sequence[Region]) -> Segment:
     """Put together what a walk over `terms` decided and what it left open."""
-    found: list[tuple[Region, SpfEvidence | None, bool]]
-    found = [(one.region, one.evidence, len(one.possible) > 1 or one.evidence.needs_message) for one in decided]
-    found += [(region, None, region.doubt is not None) for region in still_open]
+    found: list[tuple[Region, SpfEvidence | None]] = [(region, None) for region in still_open]
+    # An outcome that is the same either way may still have spent more one way than the other.
+    doubtful = {region.first for region in still_open if region.doubt or not region.exact}
+    for one in decided:
+        found.append((one.region, one.evidence))
+        if len(one.possible) > 1 or one.evidence.needs_message or not one.region.exact:
+            doubtful.add(one.region.first)
     found.sort(key=lambda item: item[0].first)
-    rows = [None if doubtful else Row(region, evidence) for region, evidence, doubtful in found]
-    return Segment(terms, [region.first for region, _, _ in found], rows)
+    rows = [None if region.first in doubtful else Row(region, evidence) for region, evidence in found]
+    return Segment(terms, [region.first for region, _ in found], rows)
