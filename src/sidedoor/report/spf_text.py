@@ -68,7 +68,7 @@ def _tree(page: Page, answer: SpfAnswer) -> None:
     rows = list(_rows(answer, answer.tree, "", page.ascii))
     for text, lookups, covered in rows[:MOST_ROWS]:
         room = page.width - _COLUMNS - 1
-        shown = page.fit(text, room)
+        shown = page.fit(text, room - 2 * page.ascii)  # its ellipsis is three dots there
         figures = f"{lookups or '':>8}{figure(covered.ip4):>12}{figure(covered.ip6_64s):>14}"
         page.whole(_padded(shown, room + 1) + figures)
     if len(rows) > MOST_ROWS:
