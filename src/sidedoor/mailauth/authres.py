@@ -26,7 +26,7 @@ _STEP = re.compile(
     r"|(?P<word>[^\s()\";=]++)(?=\s*+(?:\Z|[^\s=(]))"
 )
 _PARENTHESES = re.compile(r"[()]|\\.", re.DOTALL)
-_PLAIN = re.compile(r"[!#-'*-:<>-\[\]-~\u0080-\ud7ff\ue000-\U0010ffff]+")  # needs no quotes: no blank, ( ) ; = \ or "
+_PLAIN = re.compile(r"[!#-'*-:<>-\[\]-~]+")  # needs no quotes: no blank, ( ) ; = \ or "
 
 
 class AuthResultsError(ValueError):
@@ -113,7 +113,7 @@ def parse_authentication_results(text: str) -> AuthResults:
     segments = _Scanner(text).segments()
     instance = _take_instance(segments)
     server, version = _take_server(segments)
-    results = tuple(_result(segment) for segment in segments if segment.pairs)
+    results = tuple(result for segment in segments if segment.pairs and (result := _result(segment)) is not None)
     if not results and server is None and not any(segment.words == ["none"] for segment in segments):
         raise AuthResultsError(f"{text[:80]!r} has no result")
     return AuthResults(results, server, version, instance)
@@ -133,6 +133,7 @@ class _Scanner:
 
     def __init__(self, text: str) -> None:
         self._text, self._at = text, 0
+        self._unclosed = False  # once a quote has no end, the rest are plain characters: nothing is scanned twice
 
     def segments(self) -> list[_Segment]:
         found = [_Segment()]
@@ -187,11 +188,14 @@ class _Scanner:
         return (quoted or "") + (bare[0] if bare else "")
 
     def _quoted(self) -> str | None:
-        match = _QUOTED.match(self._text, self._at) if self._text[self._at : self._at + 1] == '"' else None
+        if self._unclosed or self._text[self._at : self._at + 1] != '"':
+            return None
+        match = _QUOTED.match(self._text, self._at)
         if match is None:
+            self._unclosed = True
             return None
         self._at = match.end()
-        return re.sub(r"\\(.)", r"\1", match[1], flags=re.DOTALL)
+        return _unescaped(match[1])
 
     def _skip(self, segment: _Segment) -> None:
         """Blanks and comments (RFC 5322 section 3.2.2, CFWS)."""
@@ -210,9 +214,14 @@ class _Scanner:
                 raise AuthResultsError(f"comments nested more than {_MAX_DEPTH} deep")
             if depth == 0:
                 self._at = match.end()
-                return self._text[start : match.start()]
+                return _unescaped(self._text[start : match.start()])
         self._at = len(self._text)  # nobody closes it: the rest of the field is comment
-        return self._text[start:]
+        return _unescaped(self._text[start:])
+
+
+def _unescaped(text: str) -> str:
+    """Quoted pairs resolved (RFC 5322 section 3.2.1)."""
+    return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL) if "\\" in text else text
 
 
 def _take_instance(segments: list[_Segment]) -> int | None:
@@ -238,11 +247,14 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
-def _result(segment: _Segment) -> MethodResult:
+def _result(segment: _Segment) -> MethodResult | None:
     (method, word), *rest = segment.pairs
     name, _, version = method.partition("/")
+    if not name or not word:
+        return None
     reason = next((value for key, value in rest if key.lower() == "reason"), None)
-    properties = tuple(_property(key.lower(), value) for key, value in rest if key.lower() != "reason")
+    named = [(key.lower(), value) for key, value in rest if key.strip(".")]
+    properties = tuple(_property(key, value) for key, value in named if key != "reason")
     return MethodResult(
         name.lower(), word.lower(), _number(version), reason, tuple(map(str.strip, segment.comments)), properties
     )
@@ -262,7 +274,7 @@ def _printed(value: str) -> str:
 
 def _print_result(result: MethodResult) -> str:
     parts = [f"{result.method}{'' if result.version is None else f'/{result.version}'}={_printed(result.word)}"]
-    parts += [f"({comment})" for comment in result.comments]
+    parts += ["(" + re.sub(r"([()\\])", r"\\\1", comment) + ")" for comment in result.comments]
     parts += [] if result.reason is None else [f"reason={_printed(result.reason)}"]
     parts += [f"{each.ptype}{'.' * bool(each.ptype)}{each.name}={_printed(each.value)}" for each in result.properties]
     return " ".join(parts)

@@ -19,7 +19,8 @@ from sidedoor.mail.fact import Unknown
 _MAX_VALUE = 65_536
 MAX_MAILBOXES = 1_000
 """Addresses of one field that are read; Exchange Online allows 1,000 recipients a message."""
-_MAX_DISPLAY = 500
+_MAX_DISPLAY, _MAX_ADDRESS = 500, 1_000
+_MAX_COMMENTS = 100  # opened in one field
 # `Name <a@b>` and `a@b`, with a name that needs no second thought.
 _SIMPLE = re.compile(
     r'(?:(?:"(?P<quoted>[^"\\]{0,300})"|(?P<name>[^<>"(),;:\\@]{0,300}?))[ \t]*<(?P<angle>[^<>"(),;:\\\s]{1,1000})>'
@@ -41,13 +42,20 @@ def parse_mailboxes(value: str) -> tuple[Mailbox, ...]:
     bare = value[:_MAX_VALUE].strip()
     if match := _SIMPLE.fullmatch(bare):
         return (_mailbox(match["quoted"] or match["name"] or "", match["angle"] or match["bare"]),)
-    try:
-        pairs = getaddresses([bare], strict=False)
-    except TypeError:  # before the `strict` of Python 3.11.10, 3.12.6
-        pairs = getaddresses([bare])
-    except (ValueError, IndexError, RecursionError):
-        return ()
+    if "@" not in bare and not bare.endswith(";"):  # no address at all: shown as it stands
+        return (Mailbox("", bare[:_MAX_ADDRESS], None),) if bare else ()
+    pairs = _pairs(bare) if bare.count("(") <= _MAX_COMMENTS else [("", bare[:_MAX_ADDRESS])]
     return tuple(_mailbox(name, address) for name, address in pairs[:MAX_MAILBOXES] if address)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """(display name, address) by the standard library, which takes nested comments one call deeper each."""
+    try:
+        return getaddresses([text], strict=False)
+    except TypeError:  # before the `strict` of Python 3.11.10 and 3.12.6
+        return getaddresses([text])
+    except (ValueError, IndexError):
+        return []
 
 
 def _mailbox(name: str, address: str) -> Mailbox:

@@ -19,7 +19,7 @@ MAX_FIELDS = 5_000
 # RFC 5322 section 2.2: a name is printable ASCII without the colon; section 4.5.8 allows blanks before the colon.
 _FIELD = re.compile(r"([!-9;-~]{1,200})[ \t]*:[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)(?:\n|\Z)")
 _FOLD = re.compile(r"[ \t]*\n[ \t]+")
-_QUOTED = re.compile(r"\s*>")
+_QUOTED = re.compile(r"(?:[ \t]*+> ?)++")
 _CONTROL = str.maketrans(dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�") | {"\r": " "})
 _CONTROL_BYTES = bytes((*range(9), 11, 12, *range(14, 32), 127))
 _LEADING = 20  # lines of anything but fields that a paste may begin with
@@ -119,9 +119,8 @@ def _mostly_quoted(lines: list[str]) -> bool:
 
 def _unquoted(line: str) -> str:
     """`> > Received: x` without its marks; one blank behind a mark belongs to it."""
-    while mark := _QUOTED.match(line):
-        line = line[mark.end() :].removeprefix(" ")
-    return line
+    mark = _QUOTED.match(line)
+    return line[mark.end() :] if mark else line
 
 
 def _looks_like_field(text: str) -> bool:
