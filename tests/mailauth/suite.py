@@ -11,7 +11,7 @@ from typing import Any
 from sidedoor.mailauth.memory import MemoryResolver
 from sidedoor.mailauth.resolver import Failure
 
-SUITE = Path(__file__).parent.parent / "data" / "spf" / "rfc7208" / "suite.json"
+SUITE = Path(__file__).parent.parent / "data" / "spf" / "suite" / "suite.json"
 _SILENCE = Failure("the suite says TIMEOUT", temporary=True)
 
 

@@ -54,7 +54,7 @@ def _headline(page: Page, answer: SpfAnswer) -> None:
     if tree.record is None:
         page.line((tree.domain, "bold"), ": ", page.fit(tree.trouble.cause if tree.trouble else "", 400))
         return
-    covered = f"{figure(tree.covered.ip4)} IPv4 addresses and {figure(tree.covered.ip6_64s)} IPv6 /64 networks pass"
+    covered = f"{figure(tree.covered.ip4)} IPv4 addresses and {figure(tree.covered.ip6_64s)} IPv6 /64 pass"
     page.line((tree.domain, "bold"), f": {tree.lookups} of {MAX_LOOKUPS} look-ups, {covered}")
     rest = answer.rest
     if rest is not None:
@@ -68,7 +68,7 @@ def _tree(page: Page, answer: SpfAnswer) -> None:
     rows = list(_rows(answer, answer.tree, "", page.ascii))
     for text, lookups, covered in rows[:MOST_ROWS]:
         room = page.width - _COLUMNS - 1
-        shown = page.fit(text, room - 2 * page.ascii)  # its ellipsis is three dots there
+        shown = page.fit(text, room - 2).replace("…", "...") if page.ascii else page.fit(text, room)
         figures = f"{lookups or '':>8}{figure(covered.ip4):>12}{figure(covered.ip6_64s):>14}"
         page.whole(_padded(shown, room + 1) + figures)
     if len(rows) > MOST_ROWS:
