@@ -36,6 +36,7 @@ ANSWERS: list[tuple[str, Kind, Answer]] = [
     ("contoso.com", Kind.AAAA, NoData()),
     ("absent.contoso.com", Kind.A, NoSuchName()),
     ("a..contoso.com", Kind.A, NoSuchName()),
+    ("a\\.\\300 b\n.contoso.com", Kind.A, NoSuchName()),
 ]
 
 

@@ -78,11 +78,14 @@ class LiveDns:
     def _resolve(self, query: Query, seconds: float) -> Answer:
         """dnspython's exceptions are its answers; each becomes ours."""
         import dns.exception
+        import dns.name
         import dns.resolver
 
         name, kind = query
+        # Label by label: a backslash in a client's HELO name or local part is a character of it, no escape.
+        owner = dns.name.Name([*(label.encode("ascii") for label in name.split(".")), b""])
         try:
-            answer = self._resolver().resolve(name + ".", kind.value, lifetime=seconds, search=False)
+            answer = self._resolver().resolve(owner, kind.value, lifetime=seconds, search=False)
             return Records(tuple(record_text(record, kind.value) for record in answer))
         except dns.resolver.NXDOMAIN:
             return NoSuchName()

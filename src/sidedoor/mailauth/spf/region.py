@@ -83,7 +83,8 @@ def decide(region: Region, evidence: SpfEvidence) -> Decided:
     if doubt is None or doubt.results == possible:
         return Decided(region, possible, evidence)
     if evidence.result is SpfResult.UNDETERMINED:
-        return Decided(region, UNDETERMINED, evidence)
+        # Nobody could be asked here; the message may still show that the doubtful term came before.
+        return Decided(region, UNDETERMINED, replace(evidence, needs_message=True))
     return Decided(region, possible | doubt.results, doubt.evidence)
 
 
