@@ -30,15 +30,27 @@ class DmarcError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DmarcRecord:
-    """The tags of one record that decide: `p`, `sp` (None where the record leaves it to p), `pct` 0 to 100."""
+    """The tags of one record that decide.
+
+    sp, np: for subdomains and for those that do not exist (RFC 9091), None where the record leaves it to p or sp.
+    pct: 0 to 100 (RFC 7489). strict_dkim, strict_spf: adkim=s and aspf=s. psd: y, n or u; testing: t=y (RFC 9989).
+    """
 
     p: Disposition
     sp: Disposition | None = None
     pct: int = 100
+    np: Disposition | None = None
+    strict_dkim: bool = False
+    strict_spf: bool = False
+    psd: str = "u"
+    testing: bool = False
 
     def __str__(self) -> str:
-        sp = f"; sp={self.sp}" if self.sp else ""
-        return f"v=DMARC1; p={self.p}{sp}; pct={self.pct}"
+        parts = ["v=DMARC1", f"p={self.p}"]
+        parts += [f"{name}={value}" for name, value in (("sp", self.sp), ("np", self.np)) if value]
+        parts += ["adkim=s"] * self.strict_dkim + ["aspf=s"] * self.strict_spf
+        parts += [f"psd={self.psd}"] * (self.psd != "u") + ["t=y"] * self.testing
+        return "; ".join([*parts, f"pct={self.pct}"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +73,24 @@ def parse_dmarc(text: str) -> DmarcRecord:
             tags.setdefault(match[1].lower(), match[2].lower())
     if "p" not in tags and "rua" in tags:
         return DmarcRecord(Disposition.NONE)  # section 6.6.3, step 6
-    try:
-        sp = tags.get("sp", "")
-        # A subdomain policy that cannot be read is as if it were not there; without a policy there is no record.
-        return DmarcRecord(
-            Disposition(tags.get("p", "")), Disposition(sp) if sp in set(Disposition) else None, _pct(tags)
-        )
-    except ValueError as error:
-        raise DmarcError(f"p={tags.get('p', '')[:40]!r} is no policy") from error
+    policy = _disposition(tags.get("p", ""))
+    if policy is None:
+        raise DmarcError(f"p={tags.get('p', '')[:40]!r} is no policy")
+    # Any other tag that cannot be read is as if it were not there.
+    return DmarcRecord(
+        policy,
+        _disposition(tags.get("sp", "")),
+        _pct(tags),
+        _disposition(tags.get("np", "")),
+        strict_dkim=tags.get("adkim") == "s",
+        strict_spf=tags.get("aspf") == "s",
+        psd=tags["psd"] if tags.get("psd") in {"y", "n"} else "u",
+        testing=tags.get("t") == "y",
+    )
+
+
+def _disposition(text: str) -> Disposition | None:
+    return Disposition(text) if text in set(Disposition) else None
 
 
 def dmarc_policy(domain: Domain, resolver: Resolver) -> Fact[DmarcPolicy | None]:
@@ -79,7 +101,7 @@ def dmarc_policy(domain: Domain, resolver: Resolver) -> Fact[DmarcPolicy | None]
     """
     organisation = Domain(owner_of(domain.ascii))
     for publisher in dict.fromkeys((domain, organisation)):
-        record = _record_at(publisher, resolver)
+        record = record_at(publisher, resolver)
         if isinstance(record, Unknown):
             return record
         if record is not None:
@@ -94,7 +116,8 @@ def queries(domains: Iterable[Domain]) -> list[Query]:
     return [(f"_dmarc.{name}", Kind.TXT) for name in sorted(names)]
 
 
-def _record_at(domain: Domain, resolver: Resolver) -> Fact[DmarcRecord | None]:
+def record_at(domain: Domain, resolver: Resolver) -> Fact[DmarcRecord | None]:
+    """The single readable record that `domain` itself publishes, None for none, Unknown where DNS did not answer."""
     answer = resolver.lookup(f"_dmarc.{domain}", Kind.TXT)
     if isinstance(answer, Failure):
         return Unknown(answer.reason)
