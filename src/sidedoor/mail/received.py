@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from sidedoor.mail.network import IPAddress, NetworkError, parse_ip
 
@@ -47,8 +48,7 @@ class ReceivedError(ValueError):
     """The text is beyond what can be read as a trace line; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """One line. Names are as written, and None where the line does not hold them.
 
     from_name: the name after `from`; helo: what the client called itself (the same name, unless the line says
@@ -103,20 +103,10 @@ def parse_received(text: str) -> Received:
 
 
 def _of_exchange(match: re.Match[str]) -> Received:
-    tls, cipher = _tls(match["tls"] or "")
+    name, ip, by, by_ip, protocol, comment, number, via, date = match.groups()
+    tls, cipher = _tls(comment or "")
     return Received(
-        match["from"],
-        match["from"],
-        None,
-        _ip(match["ip"]),
-        match["by"],
-        _ip(match["byip"] or ""),
-        match["with"],
-        tls,
-        cipher,
-        match["id"],
-        match["via"],
-        date=parse_date(match["date"]),
+        name, name, None, _ip(ip), by, _ip(by_ip or ""), protocol, tls, cipher, number, via, None, parse_date(date)
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 MAX_RESULTS = 16_384
 """Characters of one unfolded field."""
@@ -49,8 +50,7 @@ class Result(StrEnum):
     HARDFAIL = "hardfail"  # RFC 5451's word for fail
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(NamedTuple):
     """`smtp.mailfrom=contoso.com`: ptype `smtp`, name `mailfrom`. Microsoft's `action=none` has the ptype ""."""
 
     ptype: str
@@ -58,8 +58,7 @@ class Property:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class MethodResult:
+class MethodResult(NamedTuple):
     """What one method found. `method` and `word` in lower case, the word as written if it is none of `Result`."""
 
     method: str

@@ -30,7 +30,7 @@ CANNOT_TELL: Mapping[str, str] = {
 MESSAGE = Format("message", "raw messages", (), CANNOT_TELL, one_encoding=False)
 
 _MAX_TEXT = 500
-_SNIFFED = 16_384
+_SNIFFED = 4_096  # a few trace fields take that much, and a few are enough
 _ABSENT = "none"
 # Where the mailbox put it: inbox or junk; other letters (C, D ...) are rules of the mailbox.
 _TREATMENTS = {"I": "delivered", "J": "junked"}
@@ -39,7 +39,7 @@ _TREATMENTS = {"I": "delivered", "J": "junked"}
 def recognise_messages(path: Path) -> Recognised | None:
     """A reader for a file that holds messages; None for any other, and for one that cannot be read. Cheap."""
     try:
-        with path.open("rb") as handle:
+        with path.open("rb", buffering=0) as handle:
             head = handle.read(_SNIFFED)
     except OSError:
         return None

@@ -67,12 +67,14 @@ def parse_fields(data: bytes, first_line: int = 1, most: int = MAX_FIELDS + 1) -
 def _fields(text: str, line: int, *, clean: bool, most: int) -> tuple[HeaderField, ...]:
     found: list[HeaderField] = []
     at, match = 0, _FIELD.match
+    plain_folds = not ("\t" in text or " \n" in text or "\n  " in text)
     while field := match(text, at):
         name, value = field.groups()
         lines = 1
         if "\n" in value:
             lines += value.count("\n")
-            value = _unfolded(value)
+            # RFC 5322 section 2.2.3, with one blank for each fold.
+            value = value.replace("\n ", " ") if plain_folds else _FOLD.sub(" ", value)
         if not clean and not value.isprintable():
             value = value.translate(_CONTROL)
         found.append(HeaderField(name, value.strip(), line))
@@ -85,13 +87,6 @@ def _fields(text: str, line: int, *, clean: bool, most: int) -> tuple[HeaderFiel
     if not found:
         raise MessageError("no header field at the beginning")
     return tuple(found)
-
-
-def _unfolded(value: str) -> str:
-    """RFC 5322 section 2.2.3, with one blank for each fold: the plain folds of most mail go the fast way."""
-    if "\t" in value or " \n" in value or "\n  " in value:
-        return _FOLD.sub(" ", value)
-    return value.replace("\n ", " ")
 
 
 def _without_junk(text: str) -> tuple[str, int]:

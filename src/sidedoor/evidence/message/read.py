@@ -17,7 +17,7 @@ from sidedoor.evidence.text import unreadable
 
 _HEAD = 65_536
 _EXCERPT = 500
-_SNIFFED = 8_192  # bytes looked at to tell a message from any other text
+_SNIFFED = 4_096  # bytes looked at to tell a message from any other text
 _PARSED = 20  # fields looked at for that
 # One of these must be there, and three fields of a message in all.
 _TELLING = frozenset({"received", "return-path", "message-id", "authentication-results", "from", "delivered-to"})
@@ -37,8 +37,7 @@ def is_message_file(head: bytes) -> bool:
 
 
 def _is_header(head: bytes) -> bool:
-    start = head.lstrip(b"\r\n\t \xef\xbb\xbf")
-    if start[:1] in {b"{", b"[", b"<", b"", b'"', b"#"}:
+    if head[:_SNIFFED].lstrip(b"\r\n\t \xef\xbb\xbf")[:1] in {b"{", b"[", b"<", b"", b'"', b"#"}:
         return False
     try:
         fields = parse_fields(header_bytes(head[:_SNIFFED]), most=_PARSED)
