@@ -158,6 +158,33 @@ def test_hostile_text_does_not_reach_the_terminal(tmp_path: Path, capsys: Any) -
     assert not {"\x1b", "\u202e", "\x07"} & set(shown)
 
 
+ZONE = """$ORIGIN contoso.com.
+$TTL 300
+@ IN SOA ns hostmaster 1 2 3 4 5
+@ IN NS ns
+ns IN A 192.0.2.53
+@ IN TXT "v=spf1 ip4:203.0.113.0/24 -all"
+_dmarc IN TXT "v=DMARC1; p=reject"
+"""
+
+
+def test_verified_again_today(tmp_path: Path, capsys: Any) -> None:
+    zone = tmp_path / "contoso.zone"
+    zone.write_text(ZONE, encoding="ascii")
+    told = explained(tmp_path, capsys, message(), "--dns", str(zone))
+    assert told["verified"]["spf"]["result"] == "pass"
+    assert told["verified"]["dmarc"] == {
+        "result": "pass", "reason": "SPF passes in the name of contoso.com", "policy": "reject",
+    }  # fmt: skip
+    assert (told["verified"]["dkim"], told["verified"]["arc"]["result"]) == ([], "none")
+    file = str(DATA / "10_gateway_connector_arc.crlf.eml")
+    assert main(["explain", file, "--verify", "--dns", str(zone)]) == 0
+    shown = capsys.readouterr().out
+    assert "Checked again now" in shown
+    assert "ARC    fail" in shown
+    assert main(["explain", str(DATA / "10_two_messages.mboxrd"), "--dns", str(zone)]) == 2
+
+
 def test_a_mailbox_is_explained_message_by_message(capsys: Any) -> None:
     file = str(DATA / "10_two_messages.mboxrd")
     assert main(["explain", file]) == 0

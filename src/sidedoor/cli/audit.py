@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
+from sidedoor.cli.dns import resolver_of
 from sidedoor.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from sidedoor.audit.model import Audit
     from sidedoor.audit.run import AuditOptions, Progress
     from sidedoor.mail.domain import Domain
-    from sidedoor.mailauth.resolver import Resolver
     from sidedoor.policy.switches import Switches
 
 _PATH = click.Path(path_type=Path)
@@ -70,7 +70,7 @@ def audit_command(
     from sidedoor.evidence.interface import ReadOptions
 
     options = AuditOptions(
-        resolver=_resolver(zones, offline=offline),
+        resolver=resolver_of(zones, offline=offline),
         now=datetime.now(UTC),
         tenant=tenant,
         accepted_domains=_domains(accepted_domain),
@@ -102,28 +102,6 @@ def _run(inputs: Sequence[Path], output: Path, options: AuditOptions, *, quiet: 
         progress.step("writing the report")
     write_all(result, output)
     return result
-
-
-def _resolver(zones: tuple[Path, ...], *, offline: bool) -> Resolver:
-    """Where DNS answers come from."""
-    if zones and offline:
-        raise UsageError("--dns and --offline do not go together: a master file is asked instead of the network")
-    if zones:
-        from sidedoor.mailauth.zonefile import read_zones
-
-        return read_zones([file for path in zones for file in _zone_files(path)])
-    if offline:
-        from sidedoor.mailauth.resolver import Offline
-
-        return Offline()
-    from sidedoor.mailauth.livedns import LiveDns
-
-    return LiveDns()
-
-
-def _zone_files(path: Path) -> list[Path]:
-    """The master file itself, or all files of a folder of them."""
-    return sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
 
 
 def _domains(texts: tuple[str, ...]) -> tuple[Domain, ...]:

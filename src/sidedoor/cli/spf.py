@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from sidedoor.cli.dns import resolver_of
 from sidedoor.cli.output import printable
 from sidedoor.errors import InputError, UnreachableError, UsageError
 
@@ -55,7 +56,7 @@ def spf_command(
     """
     if as_csv and (covers_file is None or as_json):
         raise UsageError("--csv says how --covers-file answers, and does not go with --json")
-    resolver = _resolver(zones, offline=offline)
+    resolver = resolver_of(zones, offline=offline)
     spf = _record(domain, resolver, zones=bool(zones))
     if covers_file is not None:
         return _covers_file(spf, covers_file, as_csv=as_csv, as_json=as_json)
@@ -63,27 +64,6 @@ def spf_command(
     asked = tuple((ip, _evidence(spf, ip, message, resolver)) for ip in covers)
     _show(_answer(spf, resolver, asked), as_json=as_json)
     return EXIT_NO if any(evidence.result.value != "pass" for _, evidence in asked) else 0
-
-
-def _resolver(zones: tuple[Path, ...], *, offline: bool) -> Resolver:
-    """Where DNS answers come from."""
-    if zones and offline:
-        raise UsageError("--dns and --offline do not go together: a master file is asked instead of the network")
-    if zones:
-        from sidedoor.mailauth.zonefile import read_zones
-
-        return read_zones([file for path in zones for file in _zone_files(path)])
-    if offline:
-        from sidedoor.mailauth.resolver import Offline
-
-        return Offline()
-    from sidedoor.mailauth.livedns import LiveDns
-
-    return LiveDns()
-
-
-def _zone_files(path: Path) -> list[Path]:
-    return sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
 
 
 def _record(text: str, resolver: Resolver, *, zones: bool) -> SpfSet:

@@ -8,6 +8,7 @@ from typing import Any
 from sidedoor.audit.explanation import Explanation
 from sidedoor.evidence.message import Hop, Mailbox, MessageEvidence, Told
 from sidedoor.mail.fact import Unknown
+from sidedoor.mailauth.authenticate import MessageAuthentication
 from sidedoor.mailauth.authres import MethodResult
 from sidedoor.report import explain_words as said
 from sidedoor.report.text import without_surrogates
@@ -54,6 +55,22 @@ def render(explanation: Explanation) -> dict[str, Any]:
             for match in explanation.matches
         ],
         "notes": [_text(note) for note in message.notes],
+    }  # fmt: skip
+
+
+def render_verified(found: MessageAuthentication) -> dict[str, Any]:
+    """The checks made now."""
+    return {
+        "spf": None if found.spf is None else {"result": found.spf.result.value, "cause": _text(found.spf.cause)},
+        "dkim": [
+            {"result": each.word.value, "domain": _text(each.domain), "selector": _text(each.selector),
+             "reason": _text(each.reason), "bits": each.bits, "covers_all": each.covers_all}
+            for each in found.dkim
+        ],
+        "arc": {"result": found.arc.chain.value, "sealers": [_text(name) for name in found.arc.sealers],
+                "reason": _text(found.arc.reason)},
+        "dmarc": {"result": found.dmarc.word.value, "reason": _text(found.dmarc.reason),
+                  "policy": found.dmarc.policy.value if found.dmarc.policy else None},
     }  # fmt: skip
 
 

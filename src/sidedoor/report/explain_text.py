@@ -12,6 +12,8 @@ from sidedoor.report.terminal import Page
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sidedoor.mailauth.authenticate import MessageAuthentication
+
 TOP_HOPS = 6
 TOP_NOTES = 4
 _STYLES = {Answer.DIRECT_SEND: "yellow", Answer.OTHER: "green", Answer.CANNOT_TELL: "magenta"}
@@ -99,3 +101,11 @@ def _rest(page: Page, explanation: Explanation) -> None:
             page.line(page.fit(note, 150), indent=2, bullet="- ")
         if len(notes) > TOP_NOTES:
             page.line(f"and {len(notes) - TOP_NOTES} more; --json has them", indent=2)
+
+
+def verified_text(verified: MessageAuthentication, console: Console) -> None:
+    """What the checks say today, below the explanation."""
+    page = Page(console)
+    page.heading("Checked again now")
+    for name, result, why in said.verified(verified):
+        page.line((result, "bold"), f": {why}" if why else "", indent=2, bullet=f"{name:<6} ")

@@ -11,6 +11,7 @@ from sidedoor.audit.identify import in_words
 from sidedoor.catalogue.match import Strength
 from sidedoor.evidence.message import MessageEvidence, Told
 from sidedoor.mail.fact import Unknown
+from sidedoor.mailauth.authenticate import MessageAuthentication
 from sidedoor.mailauth.compauth import meaning
 from sidedoor.policy.decision import Submission
 from sidedoor.policy.reasons import explain as reason_text
@@ -276,3 +277,17 @@ def _result(explanation: Explanation, method: str) -> str:
 def window(count: int) -> str:
     """`1 message`."""
     return words.count(count, "message")
+
+
+def verified(found: MessageAuthentication) -> list[tuple[str, str, str]]:
+    """(mechanism, result, why) of the checks made now."""
+    spf = found.spf
+    rows = [("SPF", spf.result.value if spf else "not checked", spf.cause if spf else "nobody knows who connected")]
+    rows += [
+        ("DKIM", each.word.value, f"{each.domain or 'no domain'}{', ' if each.reason else ''}{each.reason}")
+        for each in found.dkim
+    ] or [("DKIM", "none", "no signature")]
+    sealers = ", ".join(found.arc.sealers)
+    rows.append(("ARC", found.arc.chain.value, "; ".join(part for part in (found.arc.reason, sealers) if part)))
+    rows.append(("DMARC", found.dmarc.word.value, found.dmarc.reason))
+    return rows
