@@ -52,7 +52,7 @@ def is_dmarc_report(path: Path) -> bool:
         if kind_of(head) or head.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"<"):
             found = unpacked_parts(path, "", lambda: path.open("rb"), head)
             return any(part.looks_like_report() for part in islice(found, _SNIFFED_MEMBERS))
-        return begins_like_mail(head) and _hinted(path) and any(True for _ in _parts_of_mail(path, first=True))
+        return begins_like_mail(head) and _hinted(path, head) and any(True for _ in _parts_of_mail(path, first=True))
     except (InputError, OSError):
         return False
 
@@ -65,8 +65,10 @@ def _head(path: Path) -> bytes:
         raise unreadable(path, error) from error
 
 
-def _hinted(path: Path) -> bool:
+def _hinted(path: Path, head: bytes) -> bool:
     """Whether a mail holds anything that could be a report, at the cost of one search."""
+    if len(head) < HEAD:  # that is the whole file
+        return any(hint in head for hint in _HINTS)
     with path.open("rb") as handle:
         tail, seen = b"", 0
         while seen < _SCANNED and (chunk := handle.read(_CHUNK)):

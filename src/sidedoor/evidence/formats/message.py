@@ -61,17 +61,22 @@ def _read(path: Path, _: ReadOptions) -> Iterator[Record | RejectedRow]:
         yield found if isinstance(found, RejectedRow) else record_of(found, number)
 
 
-def _read_all(files: Sequence[Path], options: ReadOptions) -> Iterator[Record | RejectedRow]:
+def _read_all(files: Sequence[Path], _: ReadOptions) -> Iterator[Record | RejectedRow]:
     number = 0
     for path in files:
         try:
-            for reading in _read(path, options):
+            for found in read_messages(path):
                 number += 1
-                named = reading if isinstance(reading, Record) else reading._replace(why=f"{path.name}: {reading.why}")
-                yield named._replace(row=number)
+                reading = found if isinstance(found, RejectedRow) else record_of(found, number)
+                yield _named(reading, path, number) if isinstance(reading, RejectedRow) else reading
         except InputError as error:
             number += 1
-            yield RejectedRow(number, f"{path.name}: {error.found}", "")
+            yield _named(RejectedRow(number, error.found, ""), path, number)
+
+
+def _named(row: RejectedRow, path: Path, number: int) -> RejectedRow:
+    """A row with the name of its file, which the folder it is listed under does not tell."""
+    return row._replace(row=number, why=f"{path.name}: {row.why}")
 
 
 def record_of(message: MessageEvidence, row: int) -> Record | RejectedRow:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import lru_cache
+from typing import Never, TypeVar
 
 from sidedoor.evidence.message.model import HeaderField, Hop, Sureness, Told
 from sidedoor.mail.fact import Fact, Unknown
@@ -56,26 +57,24 @@ class Header:
             return Sureness.CLAIMED
         if field.line < self.boundary_line:
             return Sureness.CERTAIN
-        name = field.name.lower()
-        owned = name.startswith((_ORGANIZATION, _CROSS_TENANT)) or name in _OWNED
-        return Sureness.LIKELY if owned else Sureness.CLAIMED
+        return Sureness.LIKELY if _owned(field.name) else Sureness.CLAIMED
 
     def author(self, name: str, read: Callable[[str], T | None]) -> Told[T]:
         """What the author wrote into a field: always no more than a claim, and all there is to know about it."""
-        fields = self.by_name.get(name, ())
+        fields = self.by_name.get(name)
+        if not fields:
+            return _missing(name)
         for field in fields:
             value = read(field.value)
             if value is not None:
                 return Told(value, Sureness.CLAIMED, field.name, field.line)
-        why = f"the field {fields[0].name} cannot be read" if fields else f"there is no field {name}"
-        return Told(Unknown(why), Sureness.CLAIMED)
+        return unknown(f"the field {fields[0].name} cannot be read")
 
     def service(self, read: Callable[[str], T | None], *names: str) -> Told[T]:
         """What the service wrote into one of several fields, the best first.
 
         Unknown where copies of one field contradict each other: one of them is forged, and nobody can tell which.
         """
-        why = f"there is no field {names[0]}"
         for name in names:
             fields = self.by_name.get(name)
             if not fields:
@@ -93,7 +92,19 @@ class Header:
                 why = f"{len(told)} fields {field.name} contradict each other"
                 return Told(Unknown(why), Sureness.CLAIMED, field.name, field.line)
             return Told(value, self.sureness(field), field.name, field.line)
-        return Told(Unknown(why), Sureness.CLAIMED)
+        return _missing(names[0])
+
+
+@lru_cache(maxsize=256)
+def _owned(name: str) -> bool:
+    """Whether a field is one that the service takes out of what comes in."""
+    folded = name.lower()
+    return folded.startswith((_ORGANIZATION, _CROSS_TENANT)) or folded in _OWNED
+
+
+@lru_cache(maxsize=256)
+def _missing(name: str) -> Told[Never]:
+    return Told(Unknown(f"there is no field {name}"), Sureness.CLAIMED)
 
 
 def header_of(fields: Sequence[HeaderField], hops: Sequence[Hop], boundary: Fact[int]) -> Header:

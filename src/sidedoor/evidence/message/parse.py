@@ -57,7 +57,8 @@ def read_message(fields: Sequence[HeaderField]) -> MessageEvidence:
     auth_as = _word(header, "authas")
     directionality = header.service(_text, f"{_ORGANIZATION}messagedirectionality")
     from_entity = header.service(_text, f"{_CROSS_TENANT}fromentityheader")
-    attributed = believed(header.service(parse_connecting_ip, *connection.ATTRIBUTED)) is not None
+    attributed = any(name in header.by_name for name in connection.ATTRIBUTED)
+    attributed = attributed and believed(header.service(parse_connecting_ip, *connection.ATTRIBUTED)) is not None
     return MessageEvidence(
         fields=tuple(fields),
         hops=hops,

@@ -54,7 +54,7 @@ def read_messages(path: Path) -> Iterator[MessageEvidence | RejectedRow]:
     Raises InputError where the file cannot be opened.
     """
     try:
-        with path.open("rb") as stream:
+        with path.open("rb", buffering=0) as stream:
             yield from _read(stream, path)
     except OSError as error:
         raise unreadable(path, error) from error
