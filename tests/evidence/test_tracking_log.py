@@ -150,7 +150,10 @@ def test_what_exchange_online_says_comes_first() -> None:
 
 
 def test_an_audit_joins_the_log_with_the_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Three rows of the log and one of the trace are two messages; the trace's client address is the one believed."""
+    """Three rows of the log and one of the trace are two messages.
+
+    Where the trace tells whom Exchange Online saw, the device's address, greeting and relay are of another connection.
+    """
     row = {
         "date-time": "2026-11-03T08:00:00.000Z", "client-ip": "10.1.2.3", "client-hostname": "mfp", "source": "SMTP",
         "event-id": "RECEIVE", "network-message-id": trace_key(7), "sender-address": "printer@northwind.example",
@@ -163,10 +166,11 @@ def test_an_audit_joins_the_log_with_the_trace(tmp_path: Path, capsys: pytest.Ca
     write_settings(tmp_path / "tenant")
     outcome = audit(capsys, tmp_path / "out", tmp_path)
     assert outcome.code == 0, outcome.said
-    assert sorted(outcome.messages("network_message_id, recipient, client_ip, envelope_sender, helo")) == [
-        (trace_key(7), "anna@northwind.example", "203.0.113.10", "printer@northwind.example", "mfp"),
-        (trace_key(7), "bo@northwind.example", "10.1.2.3", "printer@northwind.example", "mfp"),
+    assert sorted(outcome.messages("network_message_id, recipient, client_ip, envelope_sender, helo, entry")) == [
+        (trace_key(7), "anna@northwind.example", "203.0.113.10", "printer@northwind.example", None, None),
+        (trace_key(7), "bo@northwind.example", "10.1.2.3", "printer@northwind.example", "mfp", "relayed"),
     ]
+    assert outcome.report["coverage"]["disagreements"] == []
     assert_balanced(outcome)
 
 

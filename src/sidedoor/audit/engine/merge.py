@@ -97,6 +97,11 @@ def _find_doubled(database: Database) -> bool:
     return True
 
 
+# Where Exchange Online told whom it saw, what a tracking log says of a device at the organisation's own server is of
+# another connection.
+_OF_THE_CONNECTION = frozenset({"client_ip", "helo", "tls", "entry"})
+
+
 def _best(fact: str) -> str:
     """SQL: the value of `fact` from the best-informed record of a group; a value before a known absence."""
     if fact == "received_at":
@@ -105,7 +110,12 @@ def _best(fact: str) -> str:
     if fact == "treatment":
         cases = " ".join(f"WHEN '{word}' THEN '{place}'" for place, word in enumerate(_TREATMENT_ORDER))
         return f"substr(min(CASE treatment {cases} ELSE '9' END || treatment), 2)"
-    return f"substr(min(r_{fact} || {order} || {fact}), 4)"
+    best = f"substr(min(r_{fact} || {order} || {fact}), 4)"
+    if fact not in _OF_THE_CONNECTION:
+        return best
+    seen = "count(client_ip) FILTER (entry IS DISTINCT FROM 'relayed') > 0"
+    others = f"substr(min(r_{fact} || {order} || {fact}) FILTER (entry IS DISTINCT FROM 'relayed'), 4)"
+    return f"CASE WHEN {seen} THEN {others} ELSE {best} END"
 
 
 def _listed_kinds(
@@ -229,12 +239,15 @@ def _disagreements_about(database: Database, fact: str) -> list[Disagreement]:
     """Pairs of formats that differ about `fact`, with the number of messages and one example."""
     # Known absence against a value counts ("" and a name); silence (NULL) does not.
     value = _ORIGINATING if fact == "direction" else fact
+    # A tracking log tells of the device at the organisation's own server, Exchange Online of that server: both right.
+    both = " AND entry IS DISTINCT FROM 'relayed'" if fact in _OF_THE_CONNECTION else ""
     rows = database.rows(
-        f"WITH differing AS (SELECT key, recipient FROM spread WHERE {fact} IS NOT NULL GROUP BY key, recipient "
+        f"WITH spoken AS (SELECT * FROM spread WHERE {fact} IS NOT NULL{both}), "
+        f"differing AS (SELECT key, recipient FROM spoken GROUP BY key, recipient "
         f"HAVING min({value}) <> max({value})), told AS (SELECT s.key, s.recipient, f.format, s.{fact} AS value, "
-        f"r.r_{fact} || CASE WHEN s.{fact} = '' THEN '1' ELSE '0' END || s.{fact} AS place FROM spread s "
+        f"r.r_{fact} || CASE WHEN s.{fact} = '' THEN '1' ELSE '0' END || s.{fact} AS place FROM spoken s "
         f"JOIN differing d ON s.key = d.key AND s.recipient IS NOT DISTINCT FROM d.recipient "
-        f"JOIN ranks r USING (file) JOIN formats f USING (file) WHERE s.{fact} IS NOT NULL), "
+        f"JOIN ranks r USING (file) JOIN formats f USING (file)), "
         f"best AS (SELECT key, recipient, arg_min(format, place) AS format, arg_min(value, place) AS value "
         f"FROM told GROUP BY key, recipient) "
         f"SELECT b.format, t.format, count(DISTINCT (b.key, b.recipient)), min(b.key || ': ' || b.value || ' / ' "
