@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from sidedoor.evidence.message.facts import Header, believed, unknown
 from sidedoor.evidence.message.lines import SMTP
@@ -21,6 +22,26 @@ ATTRIBUTED = (
     "x-ms-exchange-crosstenant-originalattributedtenantconnectingip",
 )
 Report = Told[Mapping[str, str]]
+
+
+class Came(NamedTuple):
+    """How a message came to the service, and what its fields disagree about."""
+
+    client_ip: Told[IPAddress | None]
+    helo: Told[str | None]
+    authentication: Told[AuthResults]
+    envelope_sender: Told[EnvelopeSender]
+    envelope_domain: Told[Domain | None]
+    oddities: tuple[str, ...]
+
+
+def read_connection(header: Header, report: Report, tenant_id: str | None) -> Came:
+    """The connection and the envelope of a message to the tenant `tenant_id`."""
+    address, about_address = client_ip(header, report, tenant_id)
+    said = helo(header, report)
+    results, about_results = authentication(header)
+    sender, domain, about_sender = envelope_sender(header, results, said)
+    return Came(address, said, results, sender, domain, (*about_address, *about_sender, *about_results))
 
 
 def client_ip(header: Header, report: Report, tenant_id: str | None) -> tuple[Told[IPAddress | None], tuple[str, ...]]:

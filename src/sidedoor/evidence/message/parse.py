@@ -17,6 +17,11 @@ from sidedoor.mail.received import parse_date
 from sidedoor.mailauth.stamps import attributed_tenant, guid, parse_connecting_ip, parse_report
 
 _ORGANIZATION, _CROSS_TENANT = "x-ms-exchange-organization-", "x-ms-exchange-crosstenant-"
+_MESSAGE_IDS = (
+    f"{_ORGANIZATION}network-message-id",
+    f"{_CROSS_TENANT}network-message-id",
+    "x-ms-office365-filtering-correlation-id",
+)
 _MAX_TEXT = 1_000
 _MAX_SIGNATURES = 20
 _TAG = re.compile(r"(?:^|;)\s*(?P<key>[ds])\s*=\s*(?P<value>[^;\s]{1,300})")
@@ -49,10 +54,7 @@ def read_message(fields: Sequence[HeaderField]) -> MessageEvidence:
     tenant = header.service(guid, f"{_CROSS_TENANT}id")
     if isinstance(tenant.value, Unknown):
         tenant = header.service(attributed_tenant, "x-eoptenantattributedmessage")
-    client_ip, about_ip = connection.client_ip(header, report, believed(tenant))
-    said = connection.helo(header, report)
-    results, about_results = connection.authentication(header)
-    sender, sender_domain, about_sender = connection.envelope_sender(header, results, said)
+    came = connection.read_connection(header, report, believed(tenant))
     flags = {name: _flag(header, name) for name in ("isanonymousdirectsend", "internalorgsender", "mxpointstous")}
     auth_as = _word(header, "authas")
     directionality = header.service(_text, f"{_ORGANIZATION}messagedirectionality")
@@ -64,12 +66,12 @@ def read_message(fields: Sequence[HeaderField]) -> MessageEvidence:
         hops=hops,
         hops_left_out=left_out,
         boundary=boundary,
-        client_ip=client_ip,
-        helo=said,
+        client_ip=came.client_ip,
+        helo=came.helo,
         ptr=connection.from_report(report, "PTR"),
         tls=connection.tls(header),
-        envelope_sender=sender,
-        envelope_domain=sender_domain,
+        envelope_sender=came.envelope_sender,
+        envelope_domain=came.envelope_domain,
         received_at=connection.received_at(header),
         header_from=mailboxes_of(header.all("from"), "from"),
         message_id=header.author("message-id", _text),
@@ -77,7 +79,7 @@ def read_message(fields: Sequence[HeaderField]) -> MessageEvidence:
         mailer=_mailer(header),
         list_id=header.author("list-id", _text),
         signatures=_signatures(header),
-        authentication=results,
+        authentication=came.authentication,
         auth_as=auth_as,
         auth_source=_word(header, "authsource"),
         directionality=directionality,
@@ -86,12 +88,7 @@ def read_message(fields: Sequence[HeaderField]) -> MessageEvidence:
         internal_org_sender=flags["internalorgsender"],
         mx_points_to_us=flags["mxpointstous"],
         rules_loop=header.author("x-ms-exchange-inbox-rules-loop", _text),
-        network_message_id=header.service(
-            guid,
-            f"{_ORGANIZATION}network-message-id",
-            f"{_CROSS_TENANT}network-message-id",
-            "x-ms-office365-filtering-correlation-id",
-        ),
+        network_message_id=header.service(guid, *_MESSAGE_IDS),
         tenant_id=tenant,
         scl=header.service(_level, f"{_ORGANIZATION}scl"),
         report=report,
@@ -103,7 +100,7 @@ def read_message(fields: Sequence[HeaderField]) -> MessageEvidence:
             auth_as=auth_as,
             directionality=directionality,
         ),
-        oddities=(*about_ip, *about_sender, *about_results, *_oddities(header, left_out)),
+        oddities=(*came.oddities, *_oddities(header, left_out)),
     )
 
 
