@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.audit.audit_kit import assert_balanced, audit, v2_file, v2_row, write_settings
-from tests.audit.audit_kit import key as trace_key
 
 from sidedoor.errors import InputError
 from sidedoor.evidence.interface import ReadOptions
 from sidedoor.evidence.precedence import PRECEDENCE
 from sidedoor.evidence.record import Record, RejectedRow
 from sidedoor.evidence.registry import recognise
+from tests.audit.audit_kit import assert_balanced, audit, v2_file, v2_row, write_settings
+from tests.audit.audit_kit import key as trace_key
 
 DATA = Path(__file__).parent.parent / "data" / "tracking"
 MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
