@@ -53,7 +53,8 @@ class Terms(NamedTuple):
 
 def read_terms(tags: Mapping[str, str], default_how: str = "simple/simple") -> Terms:
     """The tags that both kinds share. Raises SignatureError."""
-    missing = [name for name in ("a", "b", "bh", "d", "h", "s") if not tags.get(name)]
+    # h= may be empty in ARC (RFC 8617 section 4.1.2); DKIM asks for From in it elsewhere.
+    missing = [name for name in ("a", "b", "bh", "d", "h", "s") if name not in tags or not (tags[name] or name == "h")]
     if missing:
         raise SignatureError(Word.NEUTRAL, f"without {', '.join(f'{name}=' for name in missing)}")
     algorithm = tags["a"].lower()
