@@ -245,3 +245,36 @@ def test_any_header_gives_an_answer_or_a_clear_error(
     assert main(["explain", str(file), "--json"]) in {0, 3}
     assert main(["explain", str(file)]) in {0, 3}
     assert "Traceback" not in capsys.readouterr().err
+
+
+ENTRY_OF_ONES_OWN = """
+id = "acme-mfp"
+name = "ACME copier"
+vendor = "ACME"
+kind = "printer"
+written = 2026-11-24
+
+[recognise]
+x_mailer = ["ACME MFP *"]
+
+[[sources]]
+of = ["recognise"]
+title = "our own devices"
+date = 2026-11-24
+verified = true
+"""
+
+
+def test_a_catalogue_of_ones_own(tmp_path: Path, capsys: Any) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(ENTRY_OF_ONES_OWN, encoding="utf-8")
+    printer = str(DATA / "10_printer.crlf.eml")
+    assert main(["explain", printer, "--catalogue", str(own)]) == 0
+    assert "ACME copier, as its X-Mailer" in capsys.readouterr().out
+    out = str(tmp_path / "out")
+    assert main(["audit", printer, str(TENANT), "--offline", "-q", "-o", out, "--catalogue", str(own)]) == 0
+    (sender,) = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))["senders"]
+    assert "ACME copier" in "".join(reason["text"] for reason in sender["reasons"])
+    own.write_text(ENTRY_OF_ONES_OWN + "colour = 'blue'\n", encoding="utf-8")
+    assert main(["explain", printer, "--catalogue", str(own)]) == 3
+    assert "own.toml" in capsys.readouterr().err

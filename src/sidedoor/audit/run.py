@@ -40,7 +40,7 @@ from sidedoor.audit.model import Audit, Coverage, Sender
 from sidedoor.audit.senders import make_senders
 from sidedoor.audit.simulate import readiness, simulate, timeline, totals
 from sidedoor.audit.tenant import switch_rows, tenant_summary
-from sidedoor.catalogue.catalogue import load_catalogue
+from sidedoor.catalogue.catalogue import Catalogue, load_catalogue
 from sidedoor.errors import InputError
 from sidedoor.evidence.coverage import incomplete_pages, notes
 from sidedoor.evidence.dmarc_reports import Reported, read_reports
@@ -92,6 +92,7 @@ class AuditOptions:
     listed_sender: ListedSender | None = None
     switches: Switches = DEFAULT_SWITCHES
     columnar_from: int = COLUMNAR_FROM_BYTES
+    catalogue: Catalogue = field(default_factory=load_catalogue)
 
 
 def audit(
@@ -184,7 +185,7 @@ class _Run:
         messages = sum(tally.messages for tally in counted)
         foreign = self._strangers(path)
         accepted = frozenset(_accepted(told.snapshot))
-        reported, reported_messages = reported_sources(told.reported, senders, accepted, load_catalogue())
+        reported, reported_messages = reported_sources(told.reported, senders, accepted, told.options.catalogue)
         warnings = (*stranger_warnings(foreign, messages), *told.warnings, *listed_sender_warnings(kinds))
         simulation = simulate(counted, senders, flows)
         # Mostly strangers: the history and the settings are hardly of one tenant, and "ready" would be about another.
@@ -269,6 +270,7 @@ class _Run:
             reverse_names=client_names(addresses, self.told.options.resolver),
             authenticated_use=authenticated_use(self.database),
             reported=self.told.reported,
+            catalogue=self.told.options.catalogue,
         )
 
 

@@ -44,6 +44,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--switch", "switches", multiple=True, metavar="NAME=VALUE", help="Answer an open question (docs/rule.md)."
 )
+@click.option("--catalogue", type=_PATH, help="Entries of your own for the catalogue of senders (docs/catalogue.md).")
 @click.option("--require-ready", is_flag=True, help="Exit with 1 unless the tenant is ready for RejectDirectSend.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no summary and no progress.")
 def audit_command(
@@ -56,6 +57,7 @@ def audit_command(
     date_format: str | None,
     trace_sender: str,
     switches: tuple[str, ...],
+    catalogue: Path | None,
     require_ready: bool,
     quiet: bool,
 ) -> int:
@@ -67,6 +69,7 @@ def audit_command(
     from rich.console import Console
 
     from sidedoor.audit.run import AuditOptions
+    from sidedoor.catalogue.catalogue import load_catalogue
     from sidedoor.evidence.interface import ReadOptions
 
     options = AuditOptions(
@@ -77,6 +80,7 @@ def audit_command(
         read=ReadOptions(date_format=date_format),
         listed_sender=_listed(trace_sender),
         switches=_switches(switches),
+        catalogue=load_catalogue(catalogue),
     )
     console = Console(highlight=False)
     result = _run(inputs, output, options, quiet=quiet)

@@ -31,9 +31,16 @@ _EXPECTED = "a raw message or its header (.eml, mailbox file, .msg, pasted heade
 @click.option("--message", "number", type=click.IntRange(min=1), help="Only this message of a mailbox file, from 1.")
 @click.option("--verify", is_flag=True, help="Check SPF, DKIM, ARC and DMARC again, now, by DNS; one whole message.")
 @click.option("--dns", "zones", multiple=True, type=_PATH, help="Master file (or folder of them) to verify with.")
+@click.option("--catalogue", type=_PATH, help="Entries of your own for the catalogue of senders (docs/catalogue.md).")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON (docs/contract.md).")
 def explain_command(
-    file: Path, tenant: Path | None, number: int | None, verify: bool, zones: tuple[Path, ...], as_json: bool
+    file: Path,
+    tenant: Path | None,
+    number: int | None,
+    verify: bool,
+    zones: tuple[Path, ...],
+    catalogue: Path | None,
+    as_json: bool,
 ) -> int:
     """Say of a raw message whether it was Direct Send, how sure that is, and what RejectDirectSend would have done.
 
@@ -55,9 +62,9 @@ def explain_command(
         raise UsageError(f"{file} has no message {number}" if number else f"{file} holds no message")
     if len(found) == 1 and not isinstance(found[0][1], MessageEvidence):
         raise InputError(str(file), found[0][1].why, _EXPECTED)
-    catalogue = load_catalogue()
+    entries = load_catalogue(catalogue)
     explained = [
-        (place, explain(reading, snapshot, catalogue) if isinstance(reading, MessageEvidence) else reading)
+        (place, explain(reading, snapshot, entries) if isinstance(reading, MessageEvidence) else reading)
         for place, reading in found
     ]
     verified = _verified(found, data, zones) if data is not None and (verify or zones) else None
