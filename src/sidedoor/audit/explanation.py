@@ -68,11 +68,6 @@ class Explanation:
         """How it came in."""
         return self.decision.submission
 
-    @property
-    def genuine(self) -> bool:
-        """Whether Exchange Online vouches for anything in the header."""
-        return not isinstance(self.message.boundary, Unknown)
-
 
 def explain(
     message: MessageEvidence,

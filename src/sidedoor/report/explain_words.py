@@ -11,11 +11,11 @@ from sidedoor.audit.identify import in_words
 from sidedoor.catalogue.match import Strength
 from sidedoor.evidence.message import MessageEvidence, Told
 from sidedoor.mail.fact import Unknown
+from sidedoor.mailauth.alignment import DmarcWord
 from sidedoor.mailauth.authenticate import MessageAuthentication
 from sidedoor.mailauth.compauth import meaning
 from sidedoor.policy.decision import Submission
 from sidedoor.policy.reasons import explain as reason_text
-from sidedoor.report import words
 
 T = TypeVar("T")
 
@@ -274,11 +274,6 @@ def _result(explanation: Explanation, method: str) -> str:
     return ", ".join(shown)
 
 
-def window(count: int) -> str:
-    """`1 message`."""
-    return words.count(count, "message")
-
-
 def verified(found: MessageAuthentication) -> list[tuple[str, str, str]]:
     """(mechanism, result, why) of the checks made now."""
     spf = found.spf
@@ -289,5 +284,6 @@ def verified(found: MessageAuthentication) -> list[tuple[str, str, str]]:
     ] or [("DKIM", "none", "no signature")]
     sealers = ", ".join(found.arc.sealers)
     rows.append(("ARC", found.arc.chain.value, "; ".join(part for part in (found.arc.reason, sealers) if part)))
-    rows.append(("DMARC", found.dmarc.word.value, found.dmarc.reason))
+    would = "; it would pass" if found.dmarc.would_pass and found.dmarc.word is DmarcWord.NONE else ""
+    rows.append(("DMARC", found.dmarc.word.value, found.dmarc.reason + would))
     return rows

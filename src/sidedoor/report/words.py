@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 
@@ -45,11 +45,6 @@ SUBMISSION: Mapping[Submission, tuple[str, str]] = MappingProxyType(
 def count(number: int, singular: str, plural: str | None = None) -> str:
     """`1 message`, `1,234 messages`."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
-
-
-def listing(items: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
 
 
 def utc(moment: datetime) -> datetime:
