@@ -13,33 +13,34 @@ _TRACE, _GRAPH_TRACE, _OLD_TRACE = "message-trace-v2", "graph-message-trace", "m
 _DETAILS = (_DETAIL, _GRAPH_DETAIL)
 _LISTS = (_TRACE, _GRAPH_TRACE, _OLD_TRACE)
 _MESSAGE = "message"
+_EDGE = "edge-log"  # the door itself; its transactions join no export of the service
 _LOG = "tracking-log"  # the organisation's own server: what Exchange Online says of its own door comes first
 
 PRECEDENCE: Mapping[str, tuple[str, ...]] = {
     # Seven digits in traces, whole seconds in hunting and details.
-    "received_at": (_EXTENDED, *_LISTS, _ENHANCED, _REPORT, _MESSAGE, _HUNTING, *_DETAILS, _LOG),
-    "recipient": (*_LISTS, _HUNTING, _ENHANCED, _EXTENDED, _REPORT, _LOG),
+    "received_at": (_EDGE, _EXTENDED, *_LISTS, _ENHANCED, _REPORT, _MESSAGE, _HUNTING, *_DETAILS, _LOG),
+    "recipient": (_EDGE, *_LISTS, _HUNTING, _ENHANCED, _EXTENDED, _REPORT, _LOG),
     # return_path and ReturnPath are the transaction's own; hunting derives its column from the same message later.
-    "envelope_sender": (_EXTENDED, *_DETAILS, _HUNTING, _MESSAGE, _ENHANCED, _REPORT, *_LISTS, _LOG),
+    "envelope_sender": (_EDGE, _EXTENDED, *_DETAILS, _HUNTING, _MESSAGE, _ENHANCED, _REPORT, *_LISTS, _LOG),
     "listed_sender": (_ENHANCED, _REPORT, *_LISTS),
-    "header_from": (_MESSAGE, _HUNTING, _EXTENDED, _LOG),
+    "header_from": (_MESSAGE, _EDGE, _HUNTING, _EXTENDED, _LOG),
     # Hunting shows the last relay seen, which enhanced filtering may have moved (EmailEvents, SenderIPv4).
-    "client_ip": (_EXTENDED, *_DETAILS, *_LISTS, _ENHANCED, _REPORT, _MESSAGE, _HUNTING, _LOG),
-    "helo": (_EXTENDED, *_DETAILS, _MESSAGE, _LOG),
-    "tls": (_EXTENDED, *_DETAILS, _REPORT, _MESSAGE),
-    "connector": (_EXTENDED, *_DETAILS, _HUNTING, _ENHANCED, _REPORT),
+    "client_ip": (_EDGE, _EXTENDED, *_DETAILS, *_LISTS, _ENHANCED, _REPORT, _MESSAGE, _HUNTING, _LOG),
+    "helo": (_EDGE, _EXTENDED, *_DETAILS, _MESSAGE, _LOG),
+    "tls": (_EDGE, _EXTENDED, *_DETAILS, _REPORT, _MESSAGE),
+    "connector": (_EDGE, _EXTENDED, *_DETAILS, _HUNTING, _ENHANCED, _REPORT),
     "direction": (_EXTENDED, _HUNTING, _MESSAGE, _ENHANCED, _REPORT),
     "spf": (_HUNTING, _MESSAGE),
     "dkim": (_HUNTING, _MESSAGE),
     "dmarc": (_HUNTING, _MESSAGE),
     "compauth": (_HUNTING, _MESSAGE),
     "compauth_reason": (_MESSAGE,),
-    # Hunting knows where the message lay in the end; a list's status is coarser.
     # Only the message itself tells these; a server's own log knows that it relayed.
-    "entry": (_MESSAGE, _LOG),
+    "entry": (_MESSAGE, _EDGE, _LOG),
     "mailer": (_MESSAGE,),
     "dkim_domain": (_MESSAGE,),
-    "treatment": (_HUNTING, *_DETAILS, _EXTENDED, *_LISTS, _ENHANCED, _MESSAGE, _LOG),
+    # Hunting knows where the message lay in the end; a list's status is coarser.
+    "treatment": (_EDGE, _HUNTING, *_DETAILS, _EXTENDED, *_LISTS, _ENHANCED, _MESSAGE, _LOG),
 }
 
 LAST = 50

@@ -11,6 +11,7 @@ from sidedoor.evidence.clock import Clock
 from sidedoor.evidence.csv_shape import csv_shape
 from sidedoor.evidence.formats import (
     connector_report,
+    edge_log,
     email_events,
     historical,
     message,
@@ -36,6 +37,7 @@ _SPECS: tuple[Spec, ...] = (
     *trace_detail.SPECS,
     *connector_report.SPECS,
     *email_events.SPECS,
+    *edge_log.SPECS,
     *summaries.SPECS,
 )
 FORMATS: tuple[Format, ...] = (*(spec.format for spec in _SPECS), message.MESSAGE)
