@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "sidedoor.cli.explain:explain_command",
         "Say of one raw message whether it was Direct Send, and how sure.",
     ),
+    "edge": ("sidedoor.cli.edge:edge_command", "Take mail over SMTP and answer as Exchange Online would."),
     "spf": ("sidedoor.cli.spf:spf_command", "Show whom a domain's SPF record lets send, and what is wrong with it."),
     "demo": ("sidedoor.cli.demo:demo_command", "Make an invented tenant to try the other commands on."),
 }

@@ -1,0 +1,225 @@
+"""One session at the door: facts gather, the rule is asked for each recipient, and what it said is written down.
+
+The rule alone decides what Exchange Online would do. The door adds what an edge must never do, whatever the settings
+say: take mail for strangers (`_relays`), and the operator's choices (audit only, what to do where facts are unknown).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from sidedoor.edge.content import look
+from sidedoor.edge.interface import (
+    DecisionLog,
+    DecisionRecord,
+    Outcome,
+    Recipient,
+    Session,
+    TlsSession,
+    Transaction,
+)
+from sidedoor.edge.settings import Settings
+from sidedoor.edge.smtp.replies import SENDER_OK
+from sidedoor.edge.trace import stamp
+from sidedoor.mail.address import NULL_REVERSE_PATH, Address, EnvelopeSender
+from sidedoor.mail.domain import Domain
+from sidedoor.mail.fact import Fact
+from sidedoor.mail.reply import Reply
+from sidedoor.policy.decision import Decision, Submission, Verdict
+from sidedoor.policy.facts import NOT_RECORDED, Connection, Envelope, MessageFacts
+from sidedoor.policy.replies import REPLIES
+
+_RELAY_DENIED = REPLIES["relay-denied"].reply
+_BUSY = REPLIES["attribution-busy"].reply
+_MAY_RELAY = frozenset({Submission.ONPREMISES_CONNECTOR, Submission.AUTHENTICATED})
+_MOST_REMEMBERED = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The operator's choices. `current` gives the settings in force; `now` the time, with zone UTC."""
+
+    hostname: str
+    current: Callable[[], Settings]
+    log: DecisionLog
+    audit_only: bool = False
+    tempfail_undetermined: bool = False
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A transaction in progress."""
+
+    id: str
+    sender: EnvelopeSender
+    smtputf8: bool
+    eight_bit: bool
+    taken: list[Recipient]
+    refused: list[Recipient]
+
+
+class SessionDoor:
+    """Answers the protocol machine (`interface.Door`) for one connection."""
+
+    def __init__(self, policy: Policy, session: Session) -> None:
+        self.session = session
+        self._policy = policy
+        self._count = 0
+        self._open: _Open | None = None
+        self._connection: Connection = session.connection
+        self._settings: Settings = policy.current()
+        # The rule looks at domains, not at local parts, so within a session its answers repeat.
+        self._memory: dict[tuple[Domain | None, Domain, Fact[bool]], Decision] = {}
+
+    def hello(self, name: str, *, extended: bool) -> None:
+        """See `Door`."""
+        self.reset()
+        self._become(replace(self.session, helo=name, extended=extended))
+
+    def tls_started(self, tls: TlsSession) -> None:
+        """TLS is up: what was said before does not count (RFC 3207 section 4.2)."""
+        self._become(replace(self.session, tls=tls, helo=None, extended=False))
+
+    def logged_in(self, user: str) -> None:
+        """The client has shown who it is."""
+        self._become(replace(self.session, authenticated_as=user))
+
+    def _become(self, session: Session) -> None:
+        self.session, self._connection = session, session.connection
+        self._memory.clear()
+
+    def sender(self, sender: EnvelopeSender, *, smtputf8: bool, eight_bit: bool) -> Reply:
+        """See `Door`. Settings that came into force meanwhile count from here on."""
+        settings = self._policy.current()
+        if settings is not self._settings:
+            self._settings = settings
+            self._memory.clear()
+        self._count += 1
+        self._open = _Open(f"{self.session.id}-{self._count}", sender, smtputf8, eight_bit, [], [])
+        return SENDER_OK
+
+    def recipient(self, address: Address) -> Reply:
+        """See `Door`."""
+        assert self._open is not None
+        decision = self._decide(self._open.sender, address)
+        when = self._policy.now()
+        said = self._said(decision, address, when)
+        recipient = Recipient(address, decision, said, when)
+        if said.positive:
+            self._open.taken.append(recipient)
+        else:
+            self._open.refused.append(recipient)
+            self._write(self._open, recipient, Outcome.REFUSED)
+        return said
+
+    def postmaster(self) -> Address | None:
+        """See `Door`."""
+        domain = self._settings.default_domain
+        return None if domain is None else Address("postmaster", domain)
+
+    def reset(self) -> None:
+        """See `Door`."""
+        abandoned, self._open = self._open, None
+        if abandoned is not None:
+            for recipient in abandoned.taken:
+                self._write(abandoned, recipient, Outcome.ABANDONED)
+
+    def refused_content(self, reply: Reply, size: int) -> None:
+        """See `Door`."""
+        refused, self._open = self._open, None
+        assert refused is not None
+        for recipient in refused.taken:
+            self._write(refused, recipient, Outcome.NOT_KEPT, size=size, final=reply)
+
+    def message(self, content: bytes) -> Transaction | Reply:
+        """The transaction for the keeper, or the refusal of its content. Say `kept` when the keeper has answered."""
+        looked = look(content)
+        if looked.refusal is not None:
+            self.refused_content(looked.refusal, len(content))
+            return looked.refusal
+        done, self._open = self._open, None
+        assert done is not None
+        return Transaction(
+            done.id, self.session, done.sender, tuple(done.taken), tuple(done.refused), content, self._policy.now(),
+            looked.header_from, done.smtputf8, done.eight_bit,
+        )  # fmt: skip
+
+    def kept(self, transaction: Transaction, reply: Reply) -> None:
+        """Write down what the keeper answered."""
+        outcome = Outcome.KEPT if reply.positive else Outcome.NOT_KEPT
+        for recipient in transaction.recipients:
+            self._policy.log.write(
+                DecisionRecord(
+                    session=transaction.session,
+                    transaction=transaction.id,
+                    envelope_sender=transaction.envelope_sender,
+                    recipient=recipient,
+                    outcome=outcome,
+                    audit_only=self._policy.audit_only,
+                    settings_at=self._settings.since,
+                    size=len(transaction.content),
+                    header_from=transaction.header_from,
+                    final=reply,
+                )
+            )
+
+    def _decide(self, sender: EnvelopeSender, address: Address) -> Decision:
+        exists = self._settings.exists(address)
+        key = (None if sender is NULL_REVERSE_PATH else sender.domain, address.domain, exists)  # type: ignore[union-attr]
+        decision = self._memory.get(key)
+        if decision is None:
+            facts = MessageFacts(connector=NOT_RECORDED, recipient_exists=exists)
+            decision = self._settings.decide(self._connection, Envelope(sender, address), facts)
+            if len(self._memory) >= _MOST_REMEMBERED:
+                self._memory.clear()
+            self._memory[key] = decision
+        return decision
+
+    def _said(self, decision: Decision, address: Address, when: datetime) -> Reply:
+        """What the client is told: the rule's reply, unless the door knows better."""
+        if not self._hosted(address) and not _relays(decision):
+            return self._trailed(_RELAY_DENIED, when)
+        if "verdict-depends-on-unknown" in decision.reasons and self._policy.tempfail_undetermined:
+            return self._trailed(_BUSY, when)
+        if decision.verdict is Verdict.REJECT and not self._policy.audit_only:
+            return self._trailed(decision.reply, when)
+        return decision.reply if decision.reply.positive else REPLIES["accepted"].reply
+
+    def _hosted(self, address: Address) -> bool:
+        return self._settings.hosts(address.domain)
+
+    def _trailed(self, reply: Reply, when: datetime) -> Reply:
+        """With `[host date id]`, as the service ends its refusals."""
+        trailer = f"[{self._policy.hostname} {stamp(when)} {self.session.id.upper()}]"
+        return Reply(reply.code, reply.enhanced, f"{reply.text} {trailer}")
+
+    def _write(
+        self, of: _Open, recipient: Recipient, outcome: Outcome, *, size: int | None = None, final: Reply | None = None
+    ) -> None:
+        self._policy.log.write(
+            DecisionRecord(
+                session=self.session,
+                transaction=of.id,
+                envelope_sender=of.sender,
+                recipient=recipient,
+                outcome=outcome,
+                audit_only=self._policy.audit_only,
+                settings_at=self._settings.since,
+                size=size,
+                final=final,
+            )
+        )
+
+
+def _relays(decision: Decision) -> bool:
+    """Whether a decision surely lets the client send to the world: a login or an OnPremises connector.
+
+    A decision that some unknown fact may change does not, and neither does a connector whose export holds what Exchange
+    could not have (an address list of /8, say): that would be an open relay by somebody's mistake.
+    """
+    if decision.verdict is Verdict.REJECT or decision.submission not in _MAY_RELAY:
+        return False
+    return "verdict-depends-on-unknown" not in decision.reasons and "connector-warnings" not in decision.reasons

@@ -1,0 +1,169 @@
+"""The decision log: one JSON line for each decided recipient, appended to a file. Keys: docs/edge.md.
+
+ASCII with escapes, so that nothing a client says can break a line or steer a terminal; texts are cut, so that a line
+is bounded. No passwords, no content.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sidedoor.edge.interface import DecisionRecord, Session
+from sidedoor.edge.trace import stamp
+from sidedoor.errors import OutputError
+from sidedoor.mail.address import Address
+from sidedoor.mail.reply import Reply
+from sidedoor.policy.decision import Decision
+
+SCHEMA = "sidedoor/edge-log/1"
+_MOST_TEXT = 512
+_MOST_NAMES = 100
+_MOST_WAITING = 4 << 20  # octets held while the disk takes nothing
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
+
+
+def as_json(record: DecisionRecord) -> dict[str, Any]:
+    """The record in the words of docs/edge.md."""
+    recipient, sender = record.recipient, record.envelope_sender
+    return {
+        "schema": SCHEMA,
+        "time": stamp(recipient.decided_at),
+        "transaction": record.transaction,
+        **_session(record.session),
+        "envelope_sender": str(sender)[:_MOST_TEXT] if isinstance(sender, Address) else "",
+        "recipient": str(recipient.address)[:_MOST_TEXT],
+        "header_from": None if record.header_from is None else record.header_from[:_MOST_TEXT],
+        "size": record.size,
+        **_decision(recipient.decision),
+        "said": _reply(recipient.said),
+        "outcome": record.outcome.value,
+        "final": None if record.final is None else _reply(record.final),
+        "audit_only": record.audit_only,
+        "settings_at": stamp(record.settings_at),
+    }
+
+
+def _session(session: Session) -> dict[str, Any]:
+    return {
+        "session": session.id,
+        "listener": session.listener.value,
+        "client_ip": str(session.client_ip),
+        "client_port": session.client_port,
+        "proxy": None if session.proxy is None else str(session.proxy),
+        "helo": session.helo,
+        "tls": _tls(session),
+        "authenticated_as": None if session.authenticated_as is None else session.authenticated_as[:_MOST_TEXT],
+    }
+
+
+def _tls(session: Session) -> dict[str, Any] | None:
+    if session.tls is None:
+        return None
+    shown = session.tls.certificate
+    certificate = None
+    if shown is not None:
+        certificate = {
+            "subject_cn": None if shown.names.subject_cn is None else shown.names.subject_cn[:_MOST_TEXT],
+            "dns_names": [name[:_MOST_TEXT] for name in shown.names.dns_names[:_MOST_NAMES]],
+            "verified": shown.verified,
+            "problem": shown.problem[:_MOST_TEXT],
+        }
+    return {"version": session.tls.version, "cipher": session.tls.cipher, "client_certificate": certificate}
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "verdict": decision.verdict.value,
+        "reply": _reply(decision.reply),
+        "submission": decision.submission.value,
+        "connector": None if decision.connector is None else decision.connector[:_MOST_TEXT],
+        "would_reject": decision.would_reject,
+        "step": decision.step.name.lower().replace("_", "-"),
+        "certainty": decision.certainty.word,
+        "reasons": list(decision.reasons),
+        "missing": list(decision.missing),
+    }
+
+
+def _reply(reply: Reply) -> dict[str, Any]:
+    return {"code": reply.code, "enhanced": reply.enhanced, "text": reply.text[:_MOST_TEXT]}
+
+
+class NoLog:
+    """Decisions are not kept."""
+
+    def write(self, record: DecisionRecord) -> None:
+        """See `DecisionLog`."""
+
+    def close(self) -> None:
+        """See `DecisionLog`."""
+
+
+class JsonLog:
+    """Appends to a file. Lines are gathered until `soon` calls back, which an event loop does before it rests.
+
+    What cannot be written is kept up to a bound, then counted and lost; `complain` is told once each time it begins.
+    """
+
+    def __init__(
+        self, path: Path, soon: Callable[[Callable[[], None]], object], complain: Callable[[str], None]
+    ) -> None:
+        """Open for appending; made readable for its owner alone. Raises OutputError."""
+        self._path, self._soon, self._complain = path, soon, complain
+        self._waiting: list[bytes] = []
+        self._octets = self.lost = 0
+        self._asked = self._failing = False
+        self._file = self._open()
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise OutputError(f"{self._path}: cannot be written ({error.strerror})") from error
+
+    def write(self, record: DecisionRecord) -> None:
+        """See `DecisionLog`."""
+        line = f"{_encode(as_json(record))}\n".encode("ascii")
+        if self._octets + len(line) > _MOST_WAITING:
+            self.lost += 1
+            return
+        self._waiting.append(line)
+        self._octets += len(line)
+        if not self._asked:
+            self._asked = True
+            self._soon(self.flush)
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        self._asked = False
+        data = b"".join(self._waiting)
+        try:
+            written = os.write(self._file, data) if data else 0
+        except OSError as error:
+            if not self._failing:
+                self._complain(f"{self._path}: decisions cannot be written ({error.strerror})")
+            self._failing = True
+            return
+        rest = data[written:]
+        self._failing = bool(rest)
+        self._waiting, self._octets = [rest] if rest else [], len(rest)
+
+    def reopen(self) -> None:
+        """Begin a new file where the old one was renamed (logrotate). Keeps the old one where that fails."""
+        self.flush()
+        try:
+            fresh = self._open()
+        except OutputError as error:
+            self._complain(str(error))
+            return
+        os.close(self._file)
+        self._file = fresh
+
+    def close(self) -> None:
+        """See `DecisionLog`."""
+        self.flush()
+        os.close(self._file)
