@@ -7,7 +7,7 @@ import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Protocol
+from typing import Protocol, cast
 
 from sidedoor.edge.door import Policy, SessionDoor
 from sidedoor.edge.interface import Keeper, Listener, Session, Transaction
@@ -31,6 +31,7 @@ class Hub(Protocol):
 
     policy: Policy
     keeper: Keeper
+    buffer: bytearray
 
     def arrived(self, connection: SmtpConnection) -> bool:
         """A client is known by address; False where it has to go at once."""
@@ -54,7 +55,7 @@ class Hub(Protocol):
         """Run it; a server that stops waits for it."""
 
 
-class SmtpConnection(asyncio.Protocol):
+class SmtpConnection(asyncio.BufferedProtocol):
     """`moved` and `marker` are the server's, to see which clients move on; `client_ip` None until it is known."""
 
     def __init__(self, hub: Hub, offer: Offer, listener: Listener) -> None:
@@ -73,11 +74,10 @@ class SmtpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: somebody is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # other event loops have classes of their own
         name = transport.get_extra_info("peername")
         if not name:  # gone already
-            transport.abort()
+            self._transport.abort()
             return
         self._peer = parse_ip(name[0]), name[1]
         if self._hub.trusts(self._peer[0]):
@@ -96,8 +96,18 @@ class SmtpConnection(asyncio.Protocol):
         self._machine = SmtpMachine(self._offer, self._door)
         self._flush()
 
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002  # asyncio's name
+        """asyncio: where to put octets. One buffer serves all connections, because nobody holds it for long."""
+        return self._hub.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """asyncio: octets are in the buffer."""
+        with memoryview(self._hub.buffer) as view:
+            data = bytes(view[:nbytes])
+        self.data_received(data)
+
     def data_received(self, data: bytes) -> None:
-        """asyncio: octets came."""
+        """Octets came."""
         if self._head is not None:
             data = self._read_proxy(data)
         if self._tls is not None:
@@ -149,6 +159,9 @@ class SmtpConnection(asyncio.Protocol):
 
     def _handle(self, events: list[Event]) -> None:
         """Settle events and what follows from them, then send what there is to say."""
+        if not events:
+            self._flush()
+            return
         queue = self._events
         queue.extend(events)
         while queue:

@@ -14,7 +14,7 @@ _MOST_HOPS = 100  # RFC 5321 section 6.3 asks for a threshold of at least 100
 _MOST_FROM = 8_192
 HEADER_TOO_BIG = Reply(552, "5.3.4", "Header size exceeds fixed maximum size")
 LOOP = Reply(554, "5.4.6", "Hop count exceeded - possible mail loop")
-_FROM = re.compile(rb"(?:\A|\r\n)From[ \t]*:((?:[^\r\n]|\r\n[ \t])*)", re.IGNORECASE)
+_FROM = re.compile(rb"(?:\r\n)?From[ \t]*:((?:[^\r\n]|\r\n[ \t])*)", re.IGNORECASE)
 _FOLD = re.compile(r"\r\n(?=[ \t])")
 
 
@@ -31,11 +31,20 @@ def look(content: bytes) -> Looked:
     if end < 0 and len(content) > _MOST_HEADER:
         return Looked(HEADER_TOO_BIG)
     header = content[:end] if end >= 0 else content
-    # Every line that says Received counts, whatever its case; the cheap question comes first.
-    if header.count(b"\r\n") > _MOST_HOPS and header.lower().count(b"\r\nreceived:") > _MOST_HOPS:
+    lower = header.lower()
+    if lower.count(b"\r\nreceived:") > _MOST_HOPS:
         return Looked(LOOP)
-    match = _FROM.search(header)
-    return Looked(None, None if match is None else _address(match[1][:_MOST_FROM]))
+    return Looked(None, _header_from(header, lower))
+
+
+def _header_from(header: bytes, lower: bytes) -> str | None:
+    """The address of the first From field. `find` is much faster than a pattern that begins anywhere."""
+    at = 0 if lower.startswith(b"from") else lower.find(b"\r\nfrom")
+    while at >= 0:
+        if match := _FROM.match(header, at):
+            return _address(match[1][:_MOST_FROM])
+        at = lower.find(b"\r\nfrom", at + 1)
+    return None
 
 
 @lru_cache(maxsize=1_024)

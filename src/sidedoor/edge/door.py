@@ -20,15 +20,13 @@ from sidedoor.edge.interface import (
     TlsSession,
     Transaction,
 )
-from sidedoor.edge.settings import Settings
+from sidedoor.edge.settings import Remembered, Settings
 from sidedoor.edge.smtp.replies import SENDER_OK
 from sidedoor.edge.trace import stamp
-from sidedoor.mail.address import NULL_REVERSE_PATH, Address, EnvelopeSender
-from sidedoor.mail.domain import Domain
-from sidedoor.mail.fact import Fact
+from sidedoor.mail.address import Address, EnvelopeSender
 from sidedoor.mail.reply import Reply
 from sidedoor.policy.decision import Decision, Submission, Verdict
-from sidedoor.policy.facts import NOT_RECORDED, Connection, Envelope, MessageFacts
+from sidedoor.policy.facts import Connection
 from sidedoor.policy.replies import REPLIES
 
 _RELAY_DENIED = REPLIES["relay-denied"].reply
@@ -71,8 +69,7 @@ class SessionDoor:
         self._open: _Open | None = None
         self._connection: Connection = session.connection
         self._settings: Settings = policy.current()
-        # The rule looks at domains, not at local parts, so within a session its answers repeat.
-        self._memory: dict[tuple[Domain | None, Domain, Fact[bool]], Decision] = {}
+        self._known: Remembered = self._settings.remembered(self._connection)
 
     def hello(self, name: str, *, extended: bool) -> None:
         """See `Door`."""
@@ -89,14 +86,14 @@ class SessionDoor:
 
     def _become(self, session: Session) -> None:
         self.session, self._connection = session, session.connection
-        self._memory.clear()
+        self._known = self._settings.remembered(self._connection)
 
     def sender(self, sender: EnvelopeSender, *, smtputf8: bool, eight_bit: bool) -> Reply:
         """See `Door`. Settings that came into force meanwhile count from here on."""
         settings = self._policy.current()
         if settings is not self._settings:
             self._settings = settings
-            self._memory.clear()
+            self._known = settings.remembered(self._connection)
         self._count += 1
         self._open = _Open(f"{self.session.id}-{self._count}", sender, smtputf8, eight_bit, [], [])
         return SENDER_OK
@@ -167,15 +164,15 @@ class SessionDoor:
             )
 
     def _decide(self, sender: EnvelopeSender, address: Address) -> Decision:
-        exists = self._settings.exists(address)
-        key = (None if sender is NULL_REVERSE_PATH else sender.domain, address.domain, exists)  # type: ignore[union-attr]
-        decision = self._memory.get(key)
+        recipients = self._settings.recipients
+        exists = None if recipients is None else address.folded in recipients
+        key = (sender.domain.ascii if isinstance(sender, Address) else None, address.domain.ascii, exists)
+        decision = self._known.get(key)
         if decision is None:
-            facts = MessageFacts(connector=NOT_RECORDED, recipient_exists=exists)
-            decision = self._settings.decide(self._connection, Envelope(sender, address), facts)
-            if len(self._memory) >= _MOST_REMEMBERED:
-                self._memory.clear()
-            self._memory[key] = decision
+            decision = self._settings.decide(self._connection, sender, address)
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            self._known[key] = decision
         return decision
 
     def _said(self, decision: Decision, address: Address, when: datetime) -> Reply:

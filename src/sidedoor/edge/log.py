@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sidedoor.edge.interface import DecisionRecord, Session
 from sidedoor.edge.trace import stamp
@@ -20,7 +20,9 @@ from sidedoor.mail.reply import Reply
 from sidedoor.policy.decision import Decision
 
 SCHEMA = "sidedoor/edge-log/1"
+T = TypeVar("T")
 _MOST_TEXT = 512
+_MOST_REMEMBERED = 4_096
 _MOST_NAMES = 100
 _MOST_WAITING = 4 << 20  # octets held while the disk takes nothing
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
@@ -28,18 +30,65 @@ _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circu
 
 def as_json(record: DecisionRecord) -> dict[str, Any]:
     """The record in the words of docs/edge.md."""
-    recipient, sender = record.recipient, record.envelope_sender
     return {
-        "schema": SCHEMA,
-        "time": stamp(recipient.decided_at),
-        "transaction": record.transaction,
+        **_begin(record),
         **_session(record.session),
+        **_middle(record),
+        **_decision(record.recipient.decision),
+        **_end(record),
+    }
+
+
+class Lines:
+    """Makes the lines. A session and a decision stand in many of them, so their text is remembered."""
+
+    def __init__(self) -> None:
+        self._memory: dict[int, tuple[object, str]] = {}
+
+    def line(self, record: DecisionRecord) -> bytes:
+        """`as_json`, as a line."""
+        parts = (
+            _inner(_begin(record)),
+            self._remembered(record.session, _session),
+            _inner(_middle(record)),
+            self._remembered(record.recipient.decision, _decision),
+            _inner(_end(record)),
+        )
+        return f"{{{','.join(parts)}}}\n".encode("ascii")
+
+    def _remembered(self, value: T, describe: Callable[[T], dict[str, Any]]) -> str:
+        # By identity: the value is held, so that its number cannot become another's.
+        known = self._memory.get(id(value))
+        if known is not None and known[0] is value:
+            return known[1]
+        if len(self._memory) >= _MOST_REMEMBERED:
+            self._memory.clear()
+        text = _inner(describe(value))
+        self._memory[id(value)] = (value, text)
+        return text
+
+
+def _inner(described: dict[str, Any]) -> str:
+    return _encode(described)[1:-1]
+
+
+def _begin(record: DecisionRecord) -> dict[str, Any]:
+    return {"schema": SCHEMA, "time": stamp(record.recipient.decided_at), "transaction": record.transaction}
+
+
+def _middle(record: DecisionRecord) -> dict[str, Any]:
+    sender = record.envelope_sender
+    return {
         "envelope_sender": str(sender)[:_MOST_TEXT] if isinstance(sender, Address) else "",
-        "recipient": str(recipient.address)[:_MOST_TEXT],
+        "recipient": str(record.recipient.address)[:_MOST_TEXT],
         "header_from": None if record.header_from is None else record.header_from[:_MOST_TEXT],
         "size": record.size,
-        **_decision(recipient.decision),
-        "said": _reply(recipient.said),
+    }
+
+
+def _end(record: DecisionRecord) -> dict[str, Any]:
+    return {
+        "said": _reply(record.recipient.said),
         "outcome": record.outcome.value,
         "final": None if record.final is None else _reply(record.final),
         "audit_only": record.audit_only,
@@ -114,6 +163,7 @@ class JsonLog:
     ) -> None:
         """Open for appending; made readable for its owner alone. Raises OutputError."""
         self._path, self._soon, self._complain = path, soon, complain
+        self._lines = Lines()
         self._waiting: list[bytes] = []
         self._octets = self.lost = 0
         self._asked = self._failing = False
@@ -127,7 +177,7 @@ class JsonLog:
 
     def write(self, record: DecisionRecord) -> None:
         """See `DecisionLog`."""
-        line = f"{_encode(as_json(record))}\n".encode("ascii")
+        line = self._lines.line(record)
         if self._octets + len(line) > _MOST_WAITING:
             self.lost += 1
             return

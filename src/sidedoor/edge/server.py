@@ -24,6 +24,7 @@ from sidedoor.errors import SidedoorError, UsageError
 from sidedoor.mail.network import IPAddress, IPNetwork
 
 _TICK = 1.0
+_BUFFER = 64 * 1024
 _GRACE = 30.0  # seconds for messages that are on their way when the server stops
 
 
@@ -64,6 +65,7 @@ class EdgeServer:
         self, options: Options, policy: Policy, keeper: Keeper, current: Current, say: Callable[[str], None]
     ) -> None:
         self.policy, self.keeper = policy, keeper
+        self.buffer = bytearray(_BUFFER)
         self._options, self._current, self._say = options, current, say
         self._crowd = Crowd(options.room)
         self._servers: list[asyncio.Server] = []

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from sidedoor.errors import InputError
 from sidedoor.evidence.tenant_files import read_tenant
-from sidedoor.mail.address import Address, AddressError, parse_address
+from sidedoor.mail.address import Address, AddressError, EnvelopeSender, parse_address
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.policy.decision import Certainty, Decision, Submission
-from sidedoor.policy.facts import NOT_RECORDED, Connection, Envelope, MessageFacts
+from sidedoor.policy.facts import NOT_RECORDED, Connection, Envelope, MessageFacts, Tls
 from sidedoor.policy.rule import Rule, compile_rule
 from sidedoor.policy.switches import DEFAULT_SWITCHES, Switches
 from sidedoor.tenant.snapshot import AcceptedDomain, MailExchanger, TenantSnapshot
 
+Remembered: TypeAlias = dict[tuple[str | None, str, bool | None], Decision]
+"""Domain of the envelope sender (None: null reverse-path), of the recipient, whether it exists (None: unknown)."""
+_MOST_CLIENTS = 4_096
 _MOST_RECIPIENTS = 5_000_000
 _NEEDED = "what Get-AcceptedDomain exports: without it nobody can tell own recipients from strangers"
 
@@ -35,10 +39,29 @@ class Settings:
     recipients: frozenset[str] | None = None
     mx_assumed: bool = True
     warnings: tuple[str, ...] = ()
+    _memory: dict[Hashable, Remembered] = field(default_factory=dict, compare=False, repr=False)
 
-    def decide(self, connection: Connection, envelope: Envelope, facts: MessageFacts) -> Decision:
-        """What the service would do; see `Rule.decide`."""
-        decision = self.rule.decide(connection, envelope, facts)
+    def remembered(self, connection: Connection) -> Remembered:
+        """Decisions that were made for clients like this one.
+
+        The rule looks at a client's address, its certificate, and whether it uses TLS or logged in; of addresses it looks
+        at the domains (`policy.world.World` is all it sees). So the same devices get the same answers for nothing.
+        """
+        tls = connection.tls
+        certificate = tls.client_certificate if isinstance(tls, Tls) else None
+        key = (connection.client_ip, tls is None, certificate, connection.authenticated_as is None)
+        known = self._memory.get(key)
+        if known is None:
+            if len(self._memory) >= _MOST_CLIENTS:
+                self._memory.clear()
+            known = self._memory[key] = {}
+        return known
+
+    def decide(self, connection: Connection, sender: EnvelopeSender, recipient: Address) -> Decision:
+        """What the service would do with mail to one recipient; see `Rule.decide`."""
+        exists = self.exists(recipient)
+        facts = MessageFacts(connector=NOT_RECORDED, recipient_exists=exists)
+        decision = self.rule.decide(connection, Envelope(sender, recipient), facts)
         if self.mx_assumed and decision.submission is Submission.INTERNET:
             return replace(decision, certainty=Certainty.ASSUMED, reasons=(*decision.reasons, "mx-assumed"))
         return decision

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sidedoor.edge.interface import Door
@@ -10,7 +10,7 @@ from sidedoor.edge.smtp import replies
 from sidedoor.edge.smtp.data import DataReader
 from sidedoor.edge.smtp.events import Close, Event, Message, StartTls
 from sidedoor.edge.smtp.limits import Offer
-from sidedoor.edge.smtp.replies import encode, encode_lines
+from sidedoor.edge.smtp.replies import encode, encode_lines, encode_once
 from sidedoor.edge.smtp.sasl import MECHANISMS, Dialogue, SaslError
 from sidedoor.edge.smtp.state import CHATTER, FOREIGN, KNOWN, NOT_IMPLEMENTED, TRANSITIONS, State
 from sidedoor.edge.smtp.syntax import (
@@ -25,8 +25,6 @@ from sidedoor.edge.smtp.syntax import (
 from sidedoor.mail.address import Address
 from sidedoor.mail.reply import Reply
 
-Handler = Callable[[bytes], None]
-
 
 class Conversation:
     """State, counters, and what is to be sent. Lines come without their CRLF."""
@@ -40,9 +38,6 @@ class Conversation:
         self._dialogue: Dialogue | None = None
         self._smtputf8 = self._secure = self._logged_in = False
         self._recipients = self._errors = self._refusals = self._chatter = self._logins = self._transactions = 0
-        self._handlers: dict[str, Handler] = {
-            name: getattr(self, f"_{name}") for row in TRANSITIONS.values() for name in row.values()
-        }
 
     def taken_output(self) -> bytes:
         """What is to be sent, once."""
@@ -76,7 +71,7 @@ class Conversation:
                 self.close(replies.TOO_MANY_ERRORS, "too many commands without a message")
                 return
         try:
-            self._handlers[name](argument)
+            _HANDLERS[name](self, argument)
         except CommandError:
             self._refuse(replies.SYNTAX)
 
@@ -102,7 +97,7 @@ class Conversation:
 
     def message_answered(self, reply: Reply) -> None:
         """What became of a message."""
-        self._say(reply)
+        self._out.append(encode_once(reply))
         self.state = State.READY
         if reply.code == 421:
             self._shut("the keeper asked for it")
@@ -156,7 +151,7 @@ class Conversation:
     def _ehlo(self, argument: bytes) -> None:
         self._door.hello(hello_name(argument), extended=True)
         self.state = State.READY
-        self._out.append(encode_lines(250, [self._offer.hostname, *self._extensions()]))
+        self._out.append(encode_lines(250, (self._offer.hostname, *self._extensions())))
 
     def _extensions(self) -> list[str]:
         words = [f"SIZE {self._limits.message}", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
@@ -238,11 +233,12 @@ class Conversation:
 
     def _ask(self, address: Address) -> None:
         reply = self._door.recipient(address)
-        self._say(reply)
         if reply.positive:
+            self._say(reply)
             self._recipients += 1
             self.state = State.RCPT
             return
+        self._out.append(encode_once(reply))
         self._refusals += 1
         if self._refusals >= self._limits.refusals:
             self.close(replies.TOO_MANY_ERRORS, "too many refused recipients")
@@ -338,3 +334,8 @@ class Conversation:
         self._say(reply)
         if self._logins >= self._limits.logins:
             self.close(replies.TOO_MANY_LOGINS, "too many failed logins")
+
+
+_HANDLERS: Mapping[str, Callable[[Conversation, bytes], None]] = {
+    name: getattr(Conversation, f"_{name}") for row in TRANSITIONS.values() for name in row.values()
+}

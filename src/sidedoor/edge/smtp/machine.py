@@ -80,7 +80,7 @@ class SmtpMachine:
         while self._buffer and talk.state not in _STILL:
             if not (talk.take_content(self._buffer) if talk.state is State.DATA else self._take_line()):
                 break
-        if talk.state in {State.CLOSED, State.TLS}:
+        if talk.state is State.CLOSED or talk.state is State.TLS:
             # What was sent in the clear behind STARTTLS could be anybody's: it must not be read as sent under TLS.
             self._buffer.clear()
         return talk.taken_events()
@@ -88,17 +88,16 @@ class SmtpMachine:
     def _take_line(self) -> bool:
         buffer = self._buffer
         end = buffer.find(b"\n")
-        login = self._talk.state is State.AUTH or buffer[:5].upper() == b"AUTH "
-        limit = self._limits.login_line if login else self._limits.line
         if end < 0:
-            if len(buffer) > limit:
+            if len(buffer) > self._limits.line and len(buffer) > self._limit():
                 buffer.clear()
                 self._skipping = True
             return False
+        too_long = self._skipping or (end >= self._limits.line and end >= self._limit())
         line = bytes(buffer[: end + 1])
         del buffer[: end + 1]
         self.lines += 1
-        if self._skipping or len(line) > limit:
+        if too_long:
             self._skipping = False
             self._talk.refuse_line(replies.LINE_TOO_LONG)
         # A line ends in CRLF and holds no other CR or LF, or the client and we may not agree on what a line is.
@@ -109,3 +108,8 @@ class SmtpMachine:
         else:
             self._talk.line(line[:-2])
         return True
+
+    def _limit(self) -> int:
+        """Octets of the line at the front of the buffer, its end included."""
+        login = self._talk.state is State.AUTH or self._buffer[:5].upper() == b"AUTH "
+        return self._limits.login_line if login else self._limits.line

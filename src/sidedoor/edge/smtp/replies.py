@@ -55,12 +55,19 @@ CANNOT_KEEP = Reply(451, "4.3.0", "The message cannot be kept now; try again lat
 @lru_cache(maxsize=1_024)
 def encode(reply: Reply) -> bytes:
     """One reply line: printable ASCII, bounded, whatever the text holds."""
-    text = " ".join(part for part in (reply.enhanced, reply.text) if part)[:_MOST_TEXT]
-    safe = "".join(each if " " <= each <= "~" else "?" for each in text)
-    return f"{reply.code} {safe}\r\n".encode("ascii")
+    return encode_once(reply)
 
 
-def encode_lines(code: int, lines: list[str]) -> bytes:
+def encode_once(reply: Reply) -> bytes:
+    """The same for a reply that will not be said again."""
+    text = (f"{reply.enhanced} {reply.text}" if reply.enhanced else reply.text)[:_MOST_TEXT]
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(each if " " <= each <= "~" else "?" for each in text)
+    return f"{reply.code} {text}\r\n".encode("ascii")
+
+
+@lru_cache(maxsize=64)
+def encode_lines(code: int, lines: tuple[str, ...]) -> bytes:
     """A reply of several lines, without enhanced codes: the answer to EHLO (RFC 5321 section 4.2.1)."""
     marks = ["-"] * (len(lines) - 1) + [" "]
     return "".join(f"{code}{mark}{line}\r\n" for mark, line in zip(marks, lines, strict=True)).encode("ascii")

@@ -6,10 +6,10 @@ Everything that decides whether a command is in order stands here; `machine.py` 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 
 
-class State(Enum):
+class State(StrEnum):  # its hash is that of a text: the tables are asked for each line
     """Where the conversation is."""
 
     CONNECTED = "connected"  # greeted, no EHLO yet; again after STARTTLS
