@@ -44,8 +44,8 @@ class Settings:
     def remembered(self, connection: Connection) -> Remembered:
         """Decisions that were made for clients like this one.
 
-        The rule looks at a client's address, its certificate, and whether it uses TLS or logged in; of addresses it looks
-        at the domains (`policy.world.World` is all it sees). So the same devices get the same answers for nothing.
+        The rule looks at a client's address, its certificate, and whether it uses TLS or logged in; of addresses it
+        looks at the domains (`policy.world.World` is all it sees). The same devices get the same answers for nothing.
         """
         tls = connection.tls
         certificate = tls.client_certificate if isinstance(tls, Tls) else None
