@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from sidedoor.edge.interface import Transaction
@@ -27,16 +29,15 @@ class DiscardKeeper:
         return kept(transaction)
 
 
-class MaildirKeeper:
-    """A Maildir as its inventor describes it: written and synced in tmp, then linked into new.
+class Maildir:
+    """A Maildir as its inventor describes it: written and synced in tmp, then moved into new.
 
-    `X-Original-To` tells for whom a message came; the recipients share one file. Names are unique by the transaction's
-    id, so a crash leaves a whole message in new or none.
+    Names are unique by the message's id, so a crash leaves a whole message in new or none.
     """
 
-    def __init__(self, folder: Path, hostname: str) -> None:
+    def __init__(self, folder: Path) -> None:
         """Make the folders where they are missing. Raises OutputError."""
-        self._folder, self._hostname = folder, hostname
+        self._folder = folder
         self._suffix = socket.gethostname().replace("/", "_").replace(":", "_")
         try:
             for name in ("tmp", "new", "cur"):
@@ -44,20 +45,13 @@ class MaildirKeeper:
         except OSError as error:
             raise OutputError(f"{folder}: no Maildir can be made there ({error.strerror})") from error
 
-    async def keep(self, transaction: Transaction) -> Reply:
-        """See `Keeper`; the disk is waited for in a thread."""
-        try:
-            await asyncio.to_thread(self._write, transaction)
-        except OSError:
-            return CANNOT_KEEP
-        return kept(transaction)
-
-    def _write(self, transaction: Transaction) -> None:
-        name = f"{int(transaction.received_at.timestamp())}.{transaction.id}.{self._suffix}"
+    def write(self, when: datetime, message_id: str, parts: Iterable[bytes]) -> None:
+        """One message, on disk on return. Raises OSError, and leaves nothing behind then."""
+        name = f"{int(when.timestamp())}.{message_id}.{self._suffix}"
         there, final = self._folder / "tmp" / name, self._folder / "new" / name
         try:
-            with there.open("xb") as stream:
-                stream.writelines(self._parts(transaction))
+            with there.open("wb") as stream:
+                stream.writelines(parts)
                 stream.flush()
                 os.fsync(stream.fileno())
             there.rename(final)
@@ -65,6 +59,24 @@ class MaildirKeeper:
             there.unlink(missing_ok=True)
             raise
         _sync_folder(final.parent)
+
+
+class MaildirKeeper:
+    """`X-Original-To` tells for whom a message came; the recipients share one file."""
+
+    def __init__(self, folder: Path, hostname: str) -> None:
+        """Make the folders where they are missing. Raises OutputError."""
+        self._maildir, self._hostname = Maildir(folder), hostname
+
+    async def keep(self, transaction: Transaction) -> Reply:
+        """See `Keeper`; the disk is waited for in a thread."""
+        try:
+            await asyncio.to_thread(
+                self._maildir.write, transaction.received_at, transaction.id, self._parts(transaction)
+            )
+        except OSError:
+            return CANNOT_KEEP
+        return kept(transaction)
 
     def _parts(self, transaction: Transaction) -> list[bytes]:
         to = "".join(f"X-Original-To: {each.address}\r\n" for each in transaction.recipients)
