@@ -18,11 +18,11 @@ from sidedoor.tenant.settings import (
     organization_config,
     transport_rule,
 )
-from sidedoor.tenant.snapshot import AcceptedDomain
+from sidedoor.tenant.snapshot import AcceptedDomain, TransportRule
 from sidedoor.tenant.values import Fields, SettingError
 
 # Not part of what a setting says: when, and how well, it was exported.
-_ASIDE = frozenset({"changed_at", "warnings", "lost", "settings"})
+_ASIDE = frozenset({"changed_at", "warnings", "lost", "settings", "told"})
 _ONE = "one tenant's settings; audit one at a time"
 
 
@@ -147,6 +147,8 @@ def _unknowns(version: _Version) -> int:
     value = version.value
     if isinstance(value, Unknown) or not is_dataclass(value):
         return 100
+    if isinstance(value, TransportRule):  # one cut down by Select-Object lacks conditions
+        return -len(value.told or ())
     return len(version.lost) * 10 + sum(isinstance(getattr(value, f.name), Unknown) for f in fields(value))
 
 

@@ -218,7 +218,7 @@ def transport_rule(item: Mapping[str, object]) -> TransportRule:
         raise SettingError(f"a transport rule {name[:80]!r} with the Priority {priority[:40]!r}")
     state = {"enabled": True, "disabled": False}.get(fields.text("State").lower())
     enabled: Fact[bool] = Unknown("the export does not tell State") if state is None else state
-    return TransportRule(name, int(priority), enabled, fields.text("Mode"), fields.filled(_RULE_META))
+    return TransportRule(name, int(priority), enabled, fields.text("Mode"), fields.filled(_RULE_META), fields.keys)
 
 
 def connection_filter(items: Iterable[Mapping[str, object]]) -> tuple[Fact[ConnectionFilter], tuple[str, ...]]:

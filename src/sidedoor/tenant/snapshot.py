@@ -106,13 +106,18 @@ class ConnectionFilter:
 
 @dataclass(frozen=True, slots=True)
 class TransportRule:
-    """One row of Get-TransportRule; `settings` keeps conditions, exceptions and actions by parameter name."""
+    """One row of Get-TransportRule; `settings` keeps conditions, exceptions and actions by parameter name.
+
+    `told` has all keys of the export in lower case, empty ones too: a condition without a key may have been left out,
+    one whose value is null is none. None where the settings are complete as they stand.
+    """
 
     name: str
     priority: int
     enabled: Fact[bool]
     mode: str
     settings: Mapping[str, object] = field(default_factory=dict)
+    told: frozenset[str] | None = None
 
 
 class MailExchanger(Enum):

@@ -79,6 +79,26 @@ class Fields:
             return Unknown(f"the export has lost the content of {key}; {how}")
         return tuple(entry for entry in found if isinstance(entry, str) and entry)
 
+    def phrases(self, key: str) -> Fact[tuple[str, ...]]:
+        """The texts of a list whose entries may hold blanks and commas: words, patterns. Blanks at the ends are kept.
+
+        A text in place of a list is one entry; Unknown where it could be several (a comma), or the list was destroyed.
+        """
+        value = self._values.get(key.lower())
+        if isinstance(value, Mapping) and isinstance(value.get("value"), list):
+            value = value["value"]
+        if not isinstance(value, list):
+            inner = _entry(value)
+            if isinstance(inner, str) and inner.startswith("{") and inner.endswith("}"):
+                inner = inner[1:-1]
+            if isinstance(inner, Unknown) or "," in inner or "\n" in inner:
+                return Unknown(f"the export does not tell where an entry of {key} ends; ConvertTo-Json -Depth 5 would")
+            return (inner,) if inner else ()
+        found = [entry if isinstance(entry, str) and not destroyed(entry) else _entry(entry) for entry in value]
+        if any(isinstance(entry, Unknown) for entry in found):
+            return Unknown(f"the export has lost the content of {key}; ConvertTo-Json -Depth 5 would keep it")
+        return tuple(entry for entry in found if isinstance(entry, str) and entry)
+
     def moment(self, *keys: str) -> datetime | None:
         """The first of the keys that holds a date; None for culture-shaped dates, which cannot be told."""
         moments = (parse_ps_date(self._values.get(key.lower())) for key in keys)
