@@ -52,8 +52,11 @@ def command(name: str) -> click.Command:
 
 
 def options(of: click.Command) -> set[str]:
-    """Every spelling of every option."""
-    return {spelling for parameter in of.params if isinstance(parameter, click.Option) for spelling in parameter.opts}
+    """Every spelling of every option, those of a group's commands among them."""
+    own = [parameter for parameter in of.params if isinstance(parameter, click.Option)]
+    spellings = {spelling for parameter in own for spelling in (*parameter.opts, *parameter.secondary_opts)}
+    below = of.commands.values() if isinstance(of, click.Group) else ()
+    return spellings.union(*map(options, below))
 
 
 OPTIONS = {name: options(command(name)) for name in COMMANDS}
@@ -89,7 +92,9 @@ def test_options_in_pages_exist(path: Path) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_is_documented(name: str) -> None:
     pages = "\n".join(code for path in LIVING if path.name != "CHANGELOG.md" for code in quoted(path))
-    for parameter in command(name).params:
+    found = command(name)
+    commands = [found, *(found.commands.values() if isinstance(found, click.Group) else ())]
+    for parameter in (parameter for each in commands for parameter in each.params):
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
             assert any(re.search(rf"(?<![\w-]){option}(?![\w-])", pages) for option in parameter.opts), parameter.opts

@@ -181,7 +181,7 @@ def courier_run(tmp_path: Path, transport: Failing, messages: Sequence[Kept], st
         spool = Spool(tmp_path / "spool.db")
         courier = Courier(spool, transport, "edge.example", now=clock)
         for message in messages:
-            await spool.keep(message)
+            await spool.keep([message])
         for step in (timedelta(), *steps):
             clock.moment += step
             await courier._start_due()
@@ -228,7 +228,7 @@ def test_the_courier_waits_and_wakes(tmp_path: Path) -> None:
         spool = Spool(tmp_path / "spool.db")
         task = asyncio.create_task(Courier(spool, transport, "edge.example").run())
         await asyncio.sleep(0.05)
-        await spool.keep(Kept("m1", datetime.now(UTC), "s@contoso.com", ("a@contoso.com",), CONTENT))
+        await spool.keep([Kept("m1", datetime.now(UTC), "s@contoso.com", ("a@contoso.com",), CONTENT)])
         for _ in range(100):
             if transport.asked:
                 break

@@ -98,8 +98,8 @@ def test_another_file_is_not_taken_for_a_spool(tmp_path: Path) -> None:
 def test_one_message_that_cannot_be_kept_refuses_itself_alone(tmp_path: Path) -> None:
     async def run() -> list[BaseException | None]:
         spool = Spool(tmp_path / "spool.db")
-        await spool.keep(kept("m1"))
-        results = await asyncio.gather(*(spool.keep(kept(f"m{n}")) for n in (1, 2, 3)), return_exceptions=True)
+        await spool.keep([kept("m1")])
+        results = await asyncio.gather(*(spool.keep([kept(f"m{n}")]) for n in (1, 2, 3)), return_exceptions=True)
         assert await spool.count() == 3
         await spool.close()
         return results
@@ -113,14 +113,14 @@ def test_one_message_that_cannot_be_kept_refuses_itself_alone(tmp_path: Path) ->
 def test_a_full_disk_is_an_error_and_the_spool_lives_on(tmp_path: Path) -> None:
     async def run() -> None:
         spool = Spool(tmp_path / "spool.db")
-        await spool.keep(kept("m1"))
+        await spool.keep([kept("m1")])
         # What a full disk does to SQLite, without needing one: no page beyond those there are.
         pages = spool._store._db.execute("PRAGMA page_count").fetchone()[0]
         spool._store._db.execute(f"PRAGMA max_page_count = {pages + 5}")
         with pytest.raises(SpoolError, match="full"):
-            await spool.keep(kept("m2", content=b"x" * 1_000_000))
+            await spool.keep([kept("m2", content=b"x" * 1_000_000)])
         spool._store._db.execute("PRAGMA max_page_count = 1000000")
-        await spool.keep(kept("m3"))
+        await spool.keep([kept("m3")])
         assert await spool.count() == 2
         await spool.close()
 
@@ -130,8 +130,8 @@ def test_a_full_disk_is_an_error_and_the_spool_lives_on(tmp_path: Path) -> None:
 def test_a_client_that_goes_away_takes_no_other_with_it(tmp_path: Path) -> None:
     async def run() -> None:
         spool = Spool(tmp_path / "spool.db")
-        gone = asyncio.create_task(spool.keep(kept("m1")))
-        stays = asyncio.create_task(spool.keep(kept("m2")))
+        gone = asyncio.create_task(spool.keep([kept("m1")]))
+        stays = asyncio.create_task(spool.keep([kept("m2")]))
         await asyncio.sleep(0)
         gone.cancel()
         await stays
@@ -186,9 +186,9 @@ def test_what_is_held_back_is_listed_released_or_deleted(tmp_path: Path) -> None
 def test_a_transaction_is_kept_and_held_back_together_or_not_at_all(tmp_path: Path) -> None:
     async def run() -> tuple[int, list[str]]:
         spool = Spool(tmp_path / "spool.db")
-        await spool.keep(kept("m1"), [Held(kept("q1"), "why")])
+        await spool.keep([kept("m1")], [Held(kept("q1"), "why")])
         with pytest.raises(SpoolError):
-            await spool.keep(kept("m2"), [Held(kept("q1"), "why")])
+            await spool.keep([kept("m2")], [Held(kept("q1"), "why")])
         count, names = await spool.count(), [one.id for one in spool._store.quarantine()]
         await spool.close()
         return count, names
@@ -206,7 +206,7 @@ from sidedoor.edge.spool.spool import Spool
 async def client(spool, number):
     for count in range(100_000):
         name = f"{number}-{count}"
-        await spool.keep(Kept(name, datetime.now(UTC), "", ("a@b.example",), name.encode() * 200))
+        await spool.keep([Kept(name, datetime.now(UTC), "", ("a@b.example",), name.encode() * 200)])
         sys.stdout.write(name + "\\n")
         sys.stdout.flush()
 

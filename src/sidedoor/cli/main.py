@@ -25,6 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Say of one raw message whether it was Direct Send, and how sure.",
     ),
     "edge": ("sidedoor.cli.edge:edge_command", "Take mail over SMTP and answer as Exchange Online would."),
+    "quarantine": (
+        "sidedoor.cli.quarantine:quarantine_command",
+        "List, show, release or delete what the edge holds back.",
+    ),
     "spf": ("sidedoor.cli.spf:spf_command", "Show whom a domain's SPF record lets send, and what is wrong with it."),
     "demo": ("sidedoor.cli.demo:demo_command", "Make an invented tenant to try the other commands on."),
 }

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Protocol, cast
 
 from sidedoor.edge.door import Policy, SessionDoor
-from sidedoor.edge.interface import Keeper, Listener, Session, Transaction
+from sidedoor.edge.interface import Answer, Keeper, Listener, Receipt, Session, Transaction
 from sidedoor.edge.proxy import ProxyError, parse_proxy
 from sidedoor.edge.smtp import SmtpMachine, replies
 from sidedoor.edge.smtp.events import Close, Event, Login, Message, StartTls
@@ -190,21 +190,21 @@ class SmtpConnection(asyncio.BufferedProtocol):
             answer = self._hub.keeper.keep(transaction)
         except Exception as error:  # noqa: BLE001  # see `Keeper.keep`
             answer = self._not_kept(error)
-        if isinstance(answer, Reply):
+        if isinstance(answer, Reply | Receipt):
             self._door.kept(transaction, answer)
-            return self._machine.answer(answer)
+            return self._machine.answer(_reply(answer))
         self._hub.spawn(self._await_keeper(answer, transaction))
         return []
 
-    async def _await_keeper(self, answer: Awaitable[Reply], transaction: Transaction) -> None:
+    async def _await_keeper(self, waiting: Awaitable[Answer], transaction: Transaction) -> None:
         assert self._machine is not None
         assert self._door is not None
         try:
-            reply = await answer
+            answer = await waiting
         except Exception as error:  # noqa: BLE001  # see `Keeper.keep`
-            reply = self._not_kept(error)
-        self._door.kept(transaction, reply)
-        self._resume_with(partial(self._machine.answer, reply))
+            answer = self._not_kept(error)
+        self._door.kept(transaction, answer)
+        self._resume_with(partial(self._machine.answer, _reply(answer)))
 
     def _not_kept(self, error: Exception) -> Reply:
         self._hub.complain(f"a message was not kept ({type(error).__name__}: {error})")
@@ -336,3 +336,7 @@ class SmtpConnection(asyncio.BufferedProtocol):
         if self._machine is not None and self._machine.state is not State.WAITING and self._door is not None:
             self._door.reset()
         self._hub.gone(self)
+
+
+def _reply(answer: Answer) -> Reply:
+    return answer.reply if isinstance(answer, Receipt) else answer

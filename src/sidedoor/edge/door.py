@@ -12,14 +12,18 @@ from datetime import UTC, datetime
 
 from sidedoor.edge.content import look
 from sidedoor.edge.interface import (
+    Answer,
     DecisionLog,
     DecisionRecord,
+    Listener,
     Outcome,
+    Receipt,
     Recipient,
     Session,
     TlsSession,
     Transaction,
 )
+from sidedoor.edge.relay import NOBODY, RelayClients
 from sidedoor.edge.settings import Remembered, Settings
 from sidedoor.edge.smtp.replies import SENDER_OK
 from sidedoor.edge.trace import stamp
@@ -30,6 +34,7 @@ from sidedoor.policy.facts import Connection
 from sidedoor.policy.replies import REPLIES
 
 _RELAY_DENIED = REPLIES["relay-denied"].reply
+_RECIPIENT_OK = REPLIES["accepted"].reply
 _BUSY = REPLIES["attribution-busy"].reply
 _MAY_RELAY = frozenset({Submission.ONPREMISES_CONNECTOR, Submission.AUTHENTICATED})
 _MOST_REMEMBERED = 1_024
@@ -44,6 +49,7 @@ class Policy:
     log: DecisionLog
     audit_only: bool = False
     tempfail_undetermined: bool = False
+    relay: RelayClients = NOBODY
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -70,6 +76,7 @@ class SessionDoor:
         self._connection: Connection = session.connection
         self._settings: Settings = policy.current()
         self._known: Remembered = self._settings.remembered(self._connection)
+        self._device = policy.relay.hold(session.client_ip)
 
     def hello(self, name: str, *, extended: bool) -> None:
         """See `Door`."""
@@ -103,8 +110,9 @@ class SessionDoor:
         assert self._open is not None
         decision = self._decide(self._open.sender, address)
         when = self._policy.now()
-        said = self._said(decision, address, when)
-        recipient = Recipient(address, decision, said, when)
+        relayed = self._may_relay(self._open.sender)
+        said = _RECIPIENT_OK if relayed else self._said(decision, address, when)
+        recipient = Recipient(address, decision, said, when, relayed)
         if said.positive:
             self._open.taken.append(recipient)
         else:
@@ -144,8 +152,10 @@ class SessionDoor:
             looked.header_from, done.smtputf8, done.eight_bit,
         )  # fmt: skip
 
-    def kept(self, transaction: Transaction, reply: Reply) -> None:
+    def kept(self, transaction: Transaction, answer: Answer) -> None:
         """Write down what the keeper answered."""
+        receipt = answer if isinstance(answer, Receipt) else Receipt(answer)
+        reply = receipt.reply
         outcome = Outcome.KEPT if reply.positive else Outcome.NOT_KEPT
         for recipient in transaction.recipients:
             self._policy.log.write(
@@ -160,6 +170,8 @@ class SessionDoor:
                     size=len(transaction.content),
                     header_from=transaction.header_from,
                     final=reply,
+                    authentication=receipt.authentication,
+                    handled=receipt.handled.get(recipient.address),
                 )
             )
 
@@ -183,7 +195,20 @@ class SessionDoor:
             return self._trailed(_BUSY, when)
         if decision.verdict is Verdict.REJECT and not self._policy.audit_only:
             return self._trailed(decision.reply, when)
-        return decision.reply if decision.reply.positive else REPLIES["accepted"].reply
+        return decision.reply if decision.reply.positive else _RECIPIENT_OK
+
+    def _may_relay(self, sender: EnvelopeSender) -> bool:
+        """A device in a network that the operator named, with an envelope sender of the tenant's.
+
+        A foreign one would be refused behind us (connectors attribute by it) and make us a relay for whatever runs on
+        the device; the null reverse-path belongs to no device.
+        """
+        return (
+            self._device
+            and self.session.listener is Listener.SMTP
+            and isinstance(sender, Address)
+            and self._settings.hosts(sender.domain)
+        )
 
     def _hosted(self, address: Address) -> bool:
         return self._settings.hosts(address.domain)

@@ -6,11 +6,11 @@ the decision log holds one record for each recipient that was decided on. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from sidedoor.mail.address import Address, EnvelopeSender
 from sidedoor.mail.network import IPAddress
@@ -74,12 +74,16 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One RCPT TO: what the rule decided, and what the client was told (not the same with `--audit-only`)."""
+    """One RCPT TO: what the rule decided, and what the client was told (not the same with `--audit-only`).
+
+    relayed: taken because the client is a device that may relay, whatever the rule says of its mail.
+    """
 
     address: Address
     decision: Decision
     said: Reply
     decided_at: datetime
+    relayed: bool = False
 
     @property
     def taken(self) -> bool:
@@ -109,10 +113,42 @@ class Transaction:
     eight_bit: bool = False  # BODY=8BITMIME was said
 
 
+class Action(Enum):
+    """What was done with an accepted message for one recipient."""
+
+    DELIVER = "deliver"  # goes on to the mailbox or the next hop
+    RELAY = "relay"  # goes on for a device that may relay; the tenant's rules are the next hop's business
+    QUARANTINE = "quarantine"  # held back by a transport rule
+    REJECT = "reject"  # a transport rule refused it: the client was told, or its sender by a notice
+    DELETE = "delete"  # a transport rule deleted it in silence
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of one recipient's copy, why, and its id in the spool or the quarantine ("" if in neither)."""
+
+    action: Action
+    rules: tuple[str, ...] = ()  # names of the transport rules that fired, in order
+    notes: tuple[str, ...] = ()  # reason ids: forwarded-without-srs
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A reply to the end of DATA with what was found and done. authentication: method to result, None: not checked."""
+
+    reply: Reply
+    authentication: Mapping[str, str] | None = None
+    handled: Mapping[Address, Handled] = field(default_factory=dict)
+
+
+Answer: TypeAlias = Reply | Receipt
+
+
 class Keeper(Protocol):
     """Takes responsibility for messages."""
 
-    def keep(self, transaction: Transaction) -> Reply | Awaitable[Reply]:
+    def keep(self, transaction: Transaction) -> Answer | Awaitable[Answer]:
         """The reply to the end of DATA, at once or (as an `async def`) when it is known.
 
         250 only once the message is kept for good; 4yz where that failed (full disk, dead store), 5yz to refuse. What
@@ -134,7 +170,8 @@ class DecisionRecord:
     """One decided recipient, for the log; docs/edge.md has its JSON.
 
     size and header_from: of the content, None where no content was read (`size` None says so). final: the reply to the
-    content, None where there was none. settings_at: since when the settings in force were in force.
+    content, None where there was none. settings_at: since when the settings in force were in force. authentication and
+    handled: see `Receipt`; None where the message came no further.
     """
 
     session: Session
@@ -147,6 +184,8 @@ class DecisionRecord:
     size: int | None = None
     header_from: str | None = None
     final: Reply | None = None
+    authentication: Mapping[str, str] | None = None
+    handled: Handled | None = None
 
 
 class DecisionLog(Protocol):

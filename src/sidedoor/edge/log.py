@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sidedoor.edge.interface import DecisionRecord, Session
+from sidedoor.edge.interface import DecisionRecord, Handled, Session
 from sidedoor.edge.trace import stamp
 from sidedoor.errors import OutputError
 from sidedoor.mail.address import Address
@@ -91,9 +91,18 @@ def _end(record: DecisionRecord) -> dict[str, Any]:
         "said": _reply(record.recipient.said),
         "outcome": record.outcome.value,
         "final": None if record.final is None else _reply(record.final),
+        "authentication": None if record.authentication is None else dict(record.authentication),
+        "handled": _handled(record.handled),
         "audit_only": record.audit_only,
         "settings_at": stamp(record.settings_at),
     }
+
+
+def _handled(handled: Handled | None) -> dict[str, Any] | None:
+    if handled is None:
+        return None
+    rules = [name[:_MOST_TEXT] for name in handled.rules[:_MOST_NAMES]]
+    return {"action": handled.action.value, "rules": rules, "notes": list(handled.notes), "id": handled.id}
 
 
 def _session(session: Session) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
+from sidedoor.errors import UsageError
 from sidedoor.mail.domain import Domain
 from sidedoor.mailauth.resolver import Answer, Failure, Kind, NoData, NoSuchName, Query, Records, askable, fold
 from sidedoor.mailauth.zonefile import record_text
@@ -36,12 +37,14 @@ class LiveDns:
         port: int = 53,
         query_seconds: float = QUERY_SECONDS,
         budget_seconds: float = BUDGET_SECONDS,
+        client: dns.resolver.Resolver | None = None,
     ) -> None:
+        """`client`: see `Budgets`."""
         self._nameservers, self._port = nameservers, port
         self._query_seconds, self._left = query_seconds, budget_seconds
         self._cache: dict[Query, Answer] = {}
         self._lock = threading.Lock()
-        self._client: dns.resolver.Resolver | None = None
+        self._client = client
 
     def lookup(self, name: Domain | str, kind: Kind) -> Answer:
         """Answer from the cache, or ask and wait."""
@@ -99,12 +102,37 @@ class LiveDns:
             return Failure(f"{kind} of {name}: {str(error)[:120] or type(error).__name__}", temporary=True)
 
     def _resolver(self) -> dns.resolver.Resolver:
-        import dns.resolver
-
         with self._lock:
             if self._client is None:
-                client = dns.resolver.Resolver(configure=self._nameservers is None)
-                if self._nameservers is not None:
-                    client.nameservers, client.port = list(self._nameservers), self._port
-                self._client = client
+                self._client = _new_client(self._nameservers, self._port)
             return self._client
+
+
+class Budgets:
+    """For a server: each call gives a `LiveDns` with a budget of its own; their answers are shared for their TTL."""
+
+    def __init__(
+        self, nameservers: Sequence[str] | None = None, port: int = 53, budget_seconds: float = BUDGET_SECONDS
+    ) -> None:
+        """Raises UsageError where this machine has no name server configured."""
+        import dns.resolver
+
+        try:
+            self._client = _new_client(nameservers, port)
+        except dns.resolver.NoResolverConfiguration as error:
+            raise UsageError("this machine has no name server configured") from error
+        self._client.cache = dns.resolver.LRUCache(_MAX_CACHED)
+        self._seconds = budget_seconds
+
+    def __call__(self) -> LiveDns:
+        """For one piece of work."""
+        return LiveDns(budget_seconds=self._seconds, client=self._client)
+
+
+def _new_client(nameservers: Sequence[str] | None, port: int) -> dns.resolver.Resolver:
+    import dns.resolver
+
+    client = dns.resolver.Resolver(configure=nameservers is None)
+    if nameservers is not None:
+        client.nameservers, client.port = list(nameservers), port
+    return client

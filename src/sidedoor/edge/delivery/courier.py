@@ -15,7 +15,7 @@ from sidedoor.edge.delivery.transport import Transport, all_alike
 from sidedoor.edge.spool.model import Delivery, Fate, Kept, Outcome, SpoolError
 from sidedoor.edge.spool.spool import Spool
 
-_IDLE = 60.0  # seconds between looks where nothing is announced
+_IDLE = 5.0  # seconds between looks where nothing is announced: another process may release from quarantine
 
 
 def _say_nothing(_message: Kept, _outcomes: Sequence[Outcome]) -> None:

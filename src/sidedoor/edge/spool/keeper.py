@@ -24,7 +24,7 @@ class SpoolKeeper:
     async def keep(self, transaction: Transaction) -> Reply:
         """Put it into the spool, due at once."""
         try:
-            await self.spool.keep(kept(transaction, self.stamp(transaction)))
+            await self.spool.keep([kept(transaction, self.stamp(transaction))])
         except SpoolError:
             return NO_ROOM
         return Reply(250, "2.6.0", f"{transaction.id} queued")

@@ -1,4 +1,4 @@
-"""The spool as the server sees it: `await keep(message)` returns when the message is on disk.
+"""The spool as the server sees it: `await keep([message])` returns when the message is on disk.
 
 While one batch is being synced the next gathers, so the more clients wait the fewer syncs each message costs.
 """
@@ -46,13 +46,13 @@ class Spool:
         self._writer: asyncio.Task[None] | None = None
         self.arrived = asyncio.Event()
 
-    async def keep(self, message: Kept | None, held: Sequence[Held] = ()) -> None:
-        """Return when `message` and `held` are on disk, all or none. Raises SpoolError where they could not be kept.
+    async def keep(self, messages: Sequence[Kept], held: Sequence[Held] = ()) -> None:
+        """Return when `messages` and `held` are on disk, all or none. Raises SpoolError where they could not be kept.
 
         The recipients of one transaction may fare differently: some are delivered to, some held back.
         """
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append(_Asked((message,) if message else (), tuple(held), kept))
+        self._pending.append(_Asked(tuple(messages), tuple(held), kept))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
         # A client that goes away must not take the batch with it, and what was written stays written.

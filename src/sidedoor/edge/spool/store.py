@@ -40,6 +40,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Open or create the spool. Raises SpoolError where it is no spool, or another version's."""
         try:
+            path.touch(mode=0o600)  # SQLite's other files get the same rights; mail is nobody else's business
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
@@ -48,7 +49,7 @@ class Store:
                 raise SpoolError(f"{path}: a spool of version {version}, expected {_VERSION}")
             self._db.executescript(_SCHEMA)
             self._db.execute(f"PRAGMA user_version = {_VERSION}")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise SpoolError(f"{path}: cannot be used as a spool ({error})") from error
 
     def close(self) -> None:

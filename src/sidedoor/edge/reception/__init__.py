@@ -1,0 +1,1 @@
+"""What happens to a message once its recipients are taken: authentication, stamps, transport rules, safe keeping."""
