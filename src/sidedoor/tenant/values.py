@@ -51,10 +51,19 @@ class Fields:
         """All keys in lower case."""
         return frozenset(self._values)
 
+    def raw(self, key: str) -> object:
+        """The value as it was exported, None where it is missing."""
+        return self._values.get(key.lower())
+
     def text(self, key: str) -> str:
         """The text, "" where it is missing, null or destroyed."""
         found = _entry(self._values.get(key.lower()))
         return "" if isinstance(found, Unknown) else found
+
+    def verbatim(self, key: str) -> str:
+        """As `text`, with the blanks at its ends."""
+        value = self._values.get(key.lower())
+        return value if isinstance(value, str) and not destroyed(value) else self.text(key)
 
     def flag(self, key: str) -> Fact[bool]:
         """True or False; Unknown where the export has no such key, null, or no truth value."""
