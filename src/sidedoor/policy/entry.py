@@ -26,6 +26,7 @@ REASONS: Mapping[Entry, tuple[str, Certainty]] = {
     Entry.CONNECTOR: ("headers-show-connector", Certainty.REPORTED),
     Entry.AUTHENTICATED: ("headers-show-login", Certainty.REPORTED),
     Entry.ANONYMOUS: ("headers-show-anonymous", Certainty.REPORTED),
+    Entry.REFUSED: ("refused-before-reject-direct-send", Certainty.DOCUMENTED),
     Entry.RELAYED: ("relayed-on-premises", Certainty.DOCUMENTED),
 }
 """The reason that a decision gives for each, and how sure it is."""

@@ -63,6 +63,7 @@ class Entry(Enum):
     CONNECTOR = "onpremises"  # a connector attributed it: FromEntityHeader HybridOnPrem, and an attributed address
     AUTHENTICATED = "authenticated"  # AuthAs Internal: logged in, or begun in a mailbox
     ANONYMOUS = "anonymous"  # AuthAs Anonymous, from the internet: no login, no OnPremises connector
+    REFUSED = "refused"  # a door that keeps a log refused it before RejectDirectSend was asked (5.7.51, say)
     RELAYED = "relayed"  # the client spoke to a server of the organisation, which handed the message on
 
 

@@ -13,7 +13,7 @@ from sidedoor.policy.attribution import Attribution, identify, onpremises
 from sidedoor.policy.case import Case, Settings
 from sidedoor.policy.decision import Certainty, Decision, Step, Submission, Verdict
 from sidedoor.policy.entry import REASONS as ENTRY_REASONS
-from sidedoor.policy.facts import Direction
+from sidedoor.policy.facts import Direction, Entry
 from sidedoor.policy.partner import ask_partners
 from sidedoor.policy.replies import REPLIES
 from sidedoor.policy.steps import address_labels
@@ -49,6 +49,8 @@ def settle_history(world: World, settings: Settings) -> Decision:
     case.note(*then.reasons, certainty=then.certainty)
     if world.direction is Direction.INCOMING:
         case.note("direction-incoming")
+    if world.entry is Entry.REFUSED:
+        return case.finish(Verdict.REJECT, "partner-restriction", Step.PARTNER_CONNECTOR)
     if then.kind is not None and now.kind is not None:
         step = Step.ONPREMISES_CONNECTOR if then.kind is ConnectorKind.ON_PREMISES else Step.PARTNER_CONNECTOR
         return case.finish(Verdict.ACCEPT, "accepted", step)

@@ -96,6 +96,7 @@ REASONS: dict[str, str] = {
     "headers-show-connector": "Its header fields show that a connector attributed it (HybridOnPrem).",
     "headers-show-login": "Its header fields show a login, or a mailbox where it began (AuthAs Internal).",
     "headers-show-anonymous": "Its header fields show neither a login nor an OnPremises connector (AuthAs Anonymous).",
+    "refused-before-reject-direct-send": "The log shows that it was refused before RejectDirectSend was asked.",
     "relayed-on-premises": "The client handed it to a server of the organisation; Exchange Online saw that server.",
     "leaves-the-organisation": "The recipient is outside, or the record calls it outbound.",
     # unknown facts

@@ -25,6 +25,8 @@ EDGE_LOG = Format("edge-log", "decision log of sidedoor edge", (), CANNOT_TELL)
 
 _CONNECTORS = {"partner-connector", "onpremises-connector"}
 _NEEDED = frozenset({"schema", "transaction", "clientip", "envelopesender", "recipient", "outcome", "settingsat"})
+# Steps of the rule that come before RejectDirectSend.
+_EARLIER = frozenset({"connection-filter", "recipient-tenant", "partner-connector"})
 # What became of the recipient; the client that went away has its mail still.
 _TREATMENTS = {"kept": "delivered", "refused": "blocked", "not-kept": "failed", "abandoned": "failed"}
 
@@ -38,8 +40,6 @@ def _decoder(clock: Clock) -> Decoder:
         to = text(cells, "recipient")
         if not transaction or not to:
             raise RowError("no transaction or no recipient")
-        login = text(cells, "authenticatedas")
-        submission = text(cells, "submission") or ""
         return [
             Record(
                 row,
@@ -52,18 +52,42 @@ def _decoder(clock: Clock) -> Decoder:
                 client_ip=values.client_ip(text(cells, "clientip") or "") or None,
                 helo=text(cells, "helo") or "",
                 tls=_tls(cells.get("tls")),
-                # A refusal names the connector that it violates, which has not attributed the message.
-                connector=values.connector(text(cells, "connector") or "") or "" if submission in _CONNECTORS else "",
-                entry="authenticated"
-                if login
-                else "onpremises"
-                if submission == "onpremises-connector"
-                else "anonymous",
+                connector=_connector(cells),
+                entry=_entry(cells),
                 treatment=_TREATMENTS.get(text(cells, "outcome") or ""),
             )
         ]
 
     return decode
+
+
+def _connector(cells: Cells) -> str | None:
+    """A refusal names the connector that it violates, which has not attributed the message."""
+    submission = text(cells, "submission")
+    if submission in _CONNECTORS:
+        return values.connector(text(cells, "connector") or "") or ""
+    return None if _open(cells) else ""
+
+
+def _open(cells: Cells) -> bool:
+    """Whether the edge itself could not tell, or handed the mail on for a device: then nobody has attributed it."""
+    return text(cells, "submission") == "undetermined" or _action(cells.get("handled")) == "relay"
+
+
+def _action(cell: object) -> str:
+    return str(cell.get("action")) if isinstance(cell, Mapping) else ""
+
+
+def _entry(cells: Cells) -> str | None:
+    if _action(cells.get("handled")) == "relay":
+        return "relayed"
+    if text(cells, "authenticatedas"):
+        return "authenticated"
+    if text(cells, "verdict") == "reject" and text(cells, "step") in _EARLIER:
+        return "refused"
+    if text(cells, "submission") == "onpremises-connector":
+        return "onpremises"
+    return None if _open(cells) else "anonymous"
 
 
 def _tls(cell: object) -> str:
