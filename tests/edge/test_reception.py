@@ -24,7 +24,6 @@ from sidedoor.edge.spool.store import Store
 from sidedoor.mail.address import NULL_REVERSE_PATH, EnvelopeSender, parse_address
 from sidedoor.mail.network import parse_ip
 from sidedoor.mail.reply import Reply
-from sidedoor.mailauth.authenticate import MessageAuthentication
 from sidedoor.mailauth.memory import MemoryResolver
 from sidedoor.policy.decision import Certainty, Decision, Step, Submission, Verdict
 
@@ -55,9 +54,7 @@ def transaction(*recipients: Recipient, content: bytes = CONTENT, sender: Envelo
 class ByName:
     """Rules that treat recipients by their local part."""
 
-    def treat(
-        self, transaction: Transaction, content: bytes, authentication: MessageAuthentication | None
-    ) -> Sequence[Treatment]:
+    def treat(self, transaction: Transaction, content: bytes, shown: bytes, now: datetime) -> Sequence[Treatment]:
         return [self._treat(each, content) for each in transaction.recipients]
 
     @staticmethod

@@ -11,6 +11,7 @@ from sidedoor.edge.delivery.transport import Transport
 from sidedoor.edge.reception.authenticator import Authenticator
 from sidedoor.edge.reception.keeper import Reception
 from sidedoor.edge.reception.stamps import Marks
+from sidedoor.edge.reception.tenant_rules import TenantRules, rules_of
 from sidedoor.edge.reception.treatment import Rules
 from sidedoor.edge.settings import Settings
 from sidedoor.edge.spool.model import Fate, Kept, Outcome, SpoolError
@@ -44,14 +45,26 @@ class PostRoom:
         self._transport, self._authenticator, self._say = transport, authenticator, say
         self._settings, self._transport_rules = settings, transport_rules
         self._courier = Courier(self._spool, transport, hostname, told=self._told)
+        self._compiled_for: Settings | None = None
+        self._compiled: TenantRules | None = None
         self._task: asyncio.Task[None] | None = None
         self.keeper = Reception(self._spool, hostname, marks, self._rules, authenticator)
 
     def _rules(self) -> Rules | None:
-        return None
+        """Compiled once for each new settings."""
+        settings = self._settings()
+        if settings is not self._compiled_for:
+            self._compiled_for = settings
+            self._compiled = rules_of(settings.rule.snapshot) if self._transport_rules else None
+            for warning in self._compiled.warnings() if self._compiled else ():
+                self._say(f"transport rules: {warning}")
+        return self._compiled
 
     def lines(self) -> Iterator[str]:
         """What the operator has to know at the start."""
+        self._rules()
+        count = len(self._compiled.rules.rules) if self._compiled else 0
+        yield f"transport rules in force: {count}" if self._transport_rules else "transport rules are left out"
         if self._authenticator is None:
             yield "SPF, DKIM and DMARC are not checked: give --authenticate or --dns"
 

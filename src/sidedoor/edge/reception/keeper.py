@@ -76,13 +76,14 @@ class Reception:
         treatments: list[Treatment] = []
         for group in _alike(own.recipients):
             part = replace(own, recipients=group)
-            head = Stamped(part, group[0], self.hostname, network_id, found, self.marks).fields()
-            content = received(part, self.hostname) + head + below
+            stamped = Stamped(part, group[0], self.hostname, network_id, found, self.marks)
+            content = received(part, self.hostname) + stamped.fields() + below
             if rules is None:
                 treatments += [plain(recipient, content) for recipient in group]
             else:
                 # Patterns over hostile text may take their time; the other connections do not wait for it.
-                treatments += await asyncio.to_thread(rules.treat, part, content, found)
+                shown = b"" if self.marks is Marks.TWIN else stamped.twin()
+                treatments += await asyncio.to_thread(rules.treat, part, content, shown, transaction.received_at)
         return treatments
 
     def _notices(
@@ -143,7 +144,7 @@ def _alike(recipients: Sequence[Recipient]) -> Iterator[tuple[Recipient, ...]]:
 
 
 def _handled(one: Treatment, name: str, found: MessageAuthentication | None) -> Handled:
-    return Handled(one.action, one.rules, forwarded_without_srs(one.recipient, found), name)
+    return Handled(one.action, one.rules, (*one.notes, *forwarded_without_srs(one.recipient, found)), name)
 
 
 def _results(found: MessageAuthentication) -> Mapping[str, str]:

@@ -76,9 +76,12 @@ class Stamped:
             header_from = (self.transaction.header_from or "").rpartition("@")[2]
             value = results_field(self.authentication, self.hostname, header_from)
             lines.append(f"Authentication-Results: {value}")
-        if self.marks is Marks.TWIN:
-            lines += [f"{name}: {value}" for name, value in self._twin()]
-        return "".join(f"{line}\r\n" for line in lines).encode()
+        head = "".join(f"{line}\r\n" for line in lines).encode()
+        return head + self.twin() if self.marks is Marks.TWIN else head
+
+    def twin(self) -> bytes:
+        """The fields that Exchange Online would show besides."""
+        return "".join(f"{name}: {value}\r\n" for name, value in self._twin()).encode()
 
     def _twin(self) -> Iterator[tuple[str, str]]:
         decision, session = self.recipient.decision, self.transaction.session
