@@ -34,6 +34,8 @@ venv() {
 apt() {
   local missing=()
   command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
+  command -v swaks >/dev/null || missing+=(swaks)
+  { [ -x /usr/sbin/postfix ] && command -v smtp-sink >/dev/null; } || missing+=(postfix)
   [ ${#missing[@]} = 0 ] && return 0
   if as_root && apt_install "${missing[@]}"; then return 0; fi
   echo "setup: missing ${missing[*]}; the tests that need them are skipped by name" >&2

@@ -64,12 +64,14 @@ def free_port() -> int:
 class Edge:
     """`sidedoor edge`, started and killed."""
 
-    def __init__(self, folder: Path, next_hop: int) -> None:
+    def __init__(self, folder: Path, next_hop: int, *more: str) -> None:
+        """`more`: further options."""
         tenant = write_settings(folder / "tenant", [accepted_domain("contoso.example", Default=True)])
         self.port = free_port()
         self._command = [
             sys.executable, "-m", "sidedoor", "edge", "--tenant", str(tenant), "--listen", f"127.0.0.1:{self.port}",
             "--spool", str(folder / "spool"), "--next-hop", f"127.0.0.1:{next_hop}", "--hostname", "edge.example",
+            *more,
         ]  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 
