@@ -256,6 +256,15 @@ def test_two_tenants_are_an_error_that_names_both(tmp_path: Path, one: object, o
     assert "1.export" in str(caught.value)
 
 
+def test_of_two_exports_of_a_rule_the_whole_one_counts(tmp_path: Path) -> None:
+    short = {"Name": "R", "Priority": 0, "State": "Enabled", "Mode": "Enforce", "DeleteMessage": True}
+    whole = {**short, "Conditions": None, "Exceptions": None, "SenderDomainIs": ["contoso.com"]}
+    damaged = {**whole, "SenderDomainIs": "System.Object[]"}
+    rules = reading_of(tmp_path, [short], [damaged], [whole], [short]).snapshot.transport_rules
+    assert not isinstance(rules, Unknown)
+    assert [rule.settings["SenderDomainIs"] for rule in rules] == [["contoso.com"]]
+
+
 def test_the_newer_version_counts_and_says_so(tmp_path: Path) -> None:
     older = {**CONNECTOR, "SenderIPAddresses": ["192.0.2.1"], "WhenChangedUTC": "2026-01-01T00:00:00.0000000Z"}
     for contents in (([older], [CONNECTOR]), ([CONNECTOR], [older])):

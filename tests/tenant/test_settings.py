@@ -247,6 +247,37 @@ def test_a_transport_rule_keeps_what_it_does() -> None:
             transport_rule(bad)
 
 
+def test_a_transport_rule_remembers_which_keys_it_was_told() -> None:
+    row = transport_rule({"Name": "R", "Priority": "3", "FromScope": None, "Exceptions": []})
+    assert row.settings == {}
+    assert row.told == frozenset({"name", "priority", "fromscope", "exceptions"})
+
+
+@pytest.mark.parametrize(("value", "expected"), [
+    (["Phrase with blanks", "a,b", " x "], ("Phrase with blanks", "a,b", " x ")),
+    ({"value": ["a b"], "Count": 1}, ("a b",)),
+    ("one phrase", ("one phrase",)),
+    ("{one phrase}", ("one phrase",)),
+    ("a, b", None),
+    ("{a, b}", None),
+    ("System.Object[]", None),
+    (["a", "System.Object[]"], None),
+    (["a", {"Value": "b"}], ("a", "b")),
+    (None, ()),
+    ([], ()),
+    (["", None], ()),
+])  # fmt: skip
+def test_phrases(value: object, expected: tuple[str, ...] | None) -> None:
+    found = Fields({"Key": value}).phrases("key")
+    assert (None if isinstance(found, Unknown) else found) == expected
+
+
+def test_verbatim_and_raw() -> None:
+    fields = Fields({"A": " x ", "B": 5, "C": "System.Object[]"})
+    assert [fields.verbatim(key) for key in ("a", "b", "c", "d")] == [" x ", "5", "", ""]
+    assert (fields.raw("a"), fields.raw("d")) == (" x ", None)
+
+
 def test_the_connection_filter() -> None:
     default = {"IsDefault": True, "IPAllowList": ["203.0.113.31"], "IPBlockList": "192.0.2.0/24,192.0.2.5-192.0.2.6"}
     other = {"IsDefault": False, "IPAllowList": [], "IPBlockList": ["198.51.100.1"]}

@@ -19,7 +19,7 @@ from sidedoor.tenant.settings import (
     transport_rule,
 )
 from sidedoor.tenant.snapshot import AcceptedDomain, TransportRule
-from sidedoor.tenant.values import Fields, SettingError
+from sidedoor.tenant.values import Fields, SettingError, destroyed
 
 # Not part of what a setting says: when, and how well, it was exported.
 _ASIDE = frozenset({"changed_at", "warnings", "lost", "settings", "told"})
@@ -147,8 +147,9 @@ def _unknowns(version: _Version) -> int:
     value = version.value
     if isinstance(value, Unknown) or not is_dataclass(value):
         return 100
-    if isinstance(value, TransportRule):  # one cut down by Select-Object lacks conditions
-        return -len(value.told or ())
+    if isinstance(value, TransportRule):  # Export-Csv destroys lists, Select-Object leaves conditions out
+        lost = sum(isinstance(each, str) and destroyed(each) for each in value.settings.values())
+        return 1_000 * lost - len(value.told or ())
     return len(version.lost) * 10 + sum(isinstance(getattr(value, f.name), Unknown) for f in fields(value))
 
 

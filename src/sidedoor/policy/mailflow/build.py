@@ -7,9 +7,9 @@ from enum import Enum
 
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.policy.mailflow.patterns import PatternError
+from sidedoor.policy.mailflow.scope import OwnDomains
 from sidedoor.policy.mailflow.switches import FromScopeReading
 from sidedoor.policy.mailflow.text import Search, patterns_search, words_search
-from sidedoor.tenant.snapshot import AcceptedDomain
 from sidedoor.tenant.values import Fields
 
 
@@ -33,7 +33,7 @@ class Build:
     prefix: str
     location: SenderLocation
     legacy_regex: bool
-    accepted: Fact[tuple[AcceptedDomain, ...]]
+    accepted: OwnDomains
     from_scope: FromScopeReading
 
     def entries(self, key: str) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from sidedoor.policy.mailflow.actions import (
     StopRules,
 )
 from sidedoor.policy.mailflow.build import NotEvaluatedError
+from sidedoor.policy.mailflow.header import has_controls, without_controls
 from sidedoor.tenant.values import Fields
 
 _MAX_TEXT = 8_192  # characters; a whole rule has 8 KB
@@ -41,7 +42,7 @@ def _text(fields: Fields, key: str) -> str:
     text = fields.verbatim(key)
     if not text.strip():
         raise NotEvaluatedError(f"the export does not tell {key}")
-    if len(text) > _MAX_TEXT or not all(char.isprintable() for char in text):
+    if len(text) > _MAX_TEXT or has_controls(text):
         raise NotEvaluatedError(f"{key} has control characters, or is longer than {_MAX_TEXT:,} characters")
     return text
 
@@ -105,7 +106,7 @@ def allowed_code(code: str) -> bool:
 
 def _reject(fields: Fields) -> Action:
     """A code that no rule may give becomes 5.7.1: refused is refused."""
-    reason = "".join(char if char.isprintable() else " " for char in fields.text("RejectMessageReasonText"))
+    reason = without_controls(fields.text("RejectMessageReasonText"))
     code = reject_code(fields)
     code = code if allowed_code(code) else _DEFAULT_CODE
     return Reject(Reply(550, code, " ".join(reason.split())[:_MAX_REASON] or _DEFAULT_REASON))

@@ -6,6 +6,7 @@ line end: whoever splits there believes a forger.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from email.errors import HeaderParseError
@@ -13,19 +14,24 @@ from email.header import decode_header
 from email.utils import getaddresses
 from typing import NamedTuple
 
-from sidedoor.mail.address import Address, AddressError, parse_address
+from sidedoor.mail.address import Address, parse_address
+from sidedoor.mail.fact import Fact, Unknown
 
 MAX_HEADER = 1 << 20
 """Octets of a header that are looked at; Exchange takes at most 256 KB."""
 MAX_FIELDS = 5_000
-_MAX_ADDRESSES = 1_000
+_MAX_ADDRESSES = 1 << 16  # characters of one field of addresses
 # RFC 5322 section 2.2: printable ASCII without the colon; section 4.5.8 allows blanks before the colon.
 _NAME = re.compile(rb"(?P<name>[!-9;-~]{1,200})[ \t]*:")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 # RFC 2047 section 2; blanks between two encoded words are no text (section 6.2).
 _WORD = r"=\?[^\s?]{1,75}\?[bBqQ]\?[^\s?]*\?="
+_ONE_WORD = re.compile(_WORD)
 _ENCODED = re.compile(rf"{_WORD}(?:[ \t]+{_WORD})*")
-_CONTROL = str.maketrans(dict.fromkeys((*range(9), *range(10, 32), 127), " "))
+# C0 and C1 controls, and the two separators that some call line ends.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Codecs that are no character sets of mail, and take time that grows with the square of the text.
+_NO_CHARSETS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape"})
 
 
 class HeaderField(NamedTuple):
@@ -82,39 +88,63 @@ def decode_value(value: str) -> str:
     """
     text = _FOLD.sub("", value).strip()
     if "=?" in text:
-        text = _ENCODED.sub(_decoded, text)
-    return text if text.isprintable() else text.translate(_CONTROL).strip()
+        text = _ENCODED.sub(lambda words: "".join(map(_decoded, _ONE_WORD.findall(words[0]))), text)
+    return text if text.isprintable() else without_controls(text).strip()
 
 
-def _decoded(words: re.Match[str]) -> str:
+def without_controls(text: str) -> str:
+    """The text with a blank for each control character, line ends among them."""
+    return _CONTROL.sub(" ", text)
+
+
+def has_controls(text: str) -> bool:
+    """Whether the text has a control character, a line end say."""
+    return _CONTROL.search(text) is not None
+
+
+def _decoded(word: str) -> str:
+    """One encoded word; as it stands where it is broken. Each alone: a broken one must not hide its neighbours."""
     try:
-        parts = decode_header(words[0])
+        [(octets, charset)] = decode_header(word)
     except (HeaderParseError, ValueError):  # broken Base64
-        return words[0]
-    return "".join(part if isinstance(part, str) else _text(part, charset or "ascii") for part, charset in parts)
+        return word
+    return octets if isinstance(octets, str) else _text(octets, charset or "ascii")
 
 
 def _text(part: bytes, charset: str) -> str:
     try:
-        return part.decode(charset, errors="replace")
+        name = codecs.lookup(charset).name
+        return part.decode("utf-8" if name in _NO_CHARSETS else name, errors="replace")
     except (LookupError, ValueError):  # an unknown charset, or a codec that is no text encoding
         return part.decode("utf-8", errors="replace")
 
 
-def addresses_of(fields: Sequence[HeaderField], *names: str) -> tuple[Address, ...]:
-    """All addresses of the named fields (lower case), groups too; what is no address is left out."""
-    texts = [field.value[:MAX_HEADER] for field in fields if field.name.lower() in names]
-    found = []
-    for _, text in _split(texts)[:_MAX_ADDRESSES]:
-        try:
-            found.append(parse_address(text))
-        except AddressError:
-            continue
+def addresses_of(fields: Sequence[HeaderField], *names: str) -> Fact[tuple[Address, ...]]:
+    """All addresses of the named fields (lower case), groups too; unknown where a field has one that cannot be read.
+
+    Words that are no address (`undisclosed-recipients:;`) are none.
+    """
+    found: list[Address] = []
+    for field in fields:
+        if field.name.lower() in names:
+            addresses = _addresses(field.value)
+            if addresses is None:
+                return Unknown(f"the field {field.name} has an address that cannot be read")
+            found += addresses
     return tuple(found)
 
 
-def _split(texts: list[str]) -> list[tuple[str, str]]:
+def _addresses(value: str) -> list[Address] | None:
+    """The addresses of one field; None where something that looks like one is none, or the field is too long."""
+    if len(value) > _MAX_ADDRESSES:
+        return None
     try:
-        return getaddresses(texts)
-    except (ValueError, IndexError, RecursionError):  # email.utils on words that are no address at all
-        return []
+        texts = [text for _, text in getaddresses([value]) if "@" in text]
+        found = [parse_address(text) for text in texts]
+    except (
+        ValueError,
+        IndexError,
+        RecursionError,
+    ):  # AddressError; email.utils on words that are none
+        return None
+    return found if found or "@" not in value else None

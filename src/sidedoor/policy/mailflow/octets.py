@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from sidedoor.policy.mailflow.actions import HeaderChange, PrependSubject, RemoveHeader, SetHeader
-from sidedoor.policy.mailflow.header import RawField, raw_fields
+from sidedoor.policy.mailflow.header import RawField, raw_fields, without_controls
 
 # RFC 5322 section 2.1.1: 998 octets a line; shorter, so that a name and a prefix fit before it.
 _MOST_PLAIN = 900
@@ -102,7 +102,7 @@ def _joined(text: str, old: bytes, end_of_line: bytes) -> bytes:
     """A text before a subject as written. An encoded word needs a blank before it, which between two is no text."""
     encoded_follows = old.startswith(b"=?")
     if _plain(text) and not (encoded_follows and not text.endswith(" ")):
-        prefix = _clean(text).encode("ascii")
+        prefix = without_controls(text).encode("ascii")
     else:
         prefix = _words(text if encoded_follows else text.rstrip(), end_of_line) + b" "
     too_long = len(prefix.rpartition(b"\n")[2]) + len(old.partition(b"\n")[0]) > _MOST_PLAIN
@@ -118,18 +118,14 @@ def _plain(text: str) -> bool:
     return text.isascii() and len(text) <= _MOST_PLAIN and "=?" not in text
 
 
-def _clean(text: str) -> str:
-    """Control characters become blanks: whatever comes here, no line ends within a field."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
 def _encoded(text: str, end_of_line: bytes) -> bytes:
-    return _clean(text).encode("ascii") if _plain(text) else _words(text, end_of_line)
+    """A value as octets. Controls become blanks: whatever comes here, no line ends within a field."""
+    return without_controls(text).encode("ascii") if _plain(text) else _words(text, end_of_line)
 
 
 def _words(text: str, end_of_line: bytes) -> bytes:
     """Encoded words (RFC 2047), one a line."""
-    words = (b"=?utf-8?B?" + base64.b64encode(chunk) + b"?=" for chunk in _chunks(_clean(text)))
+    words = (b"=?utf-8?B?" + base64.b64encode(chunk) + b"?=" for chunk in _chunks(without_controls(text)))
     return (end_of_line + b" ").join(words)
 
 

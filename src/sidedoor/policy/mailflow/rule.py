@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sidedoor.mail.fact import Fact, Unknown
+from sidedoor.mail.fact import Unknown
 from sidedoor.policy.mailflow import conditions, effects
 from sidedoor.policy.mailflow.actions import Action, Delete, Quarantine, Reject, StopRules
 from sidedoor.policy.mailflow.build import Build, NotEvaluatedError, SenderLocation
+from sidedoor.policy.mailflow.header import without_controls
 from sidedoor.policy.mailflow.result import Mode, Part, Unsupported
+from sidedoor.policy.mailflow.scope import OwnDomains
 from sidedoor.policy.mailflow.state import Check
 from sidedoor.policy.mailflow.switches import FromScopeReading
-from sidedoor.tenant.snapshot import AcceptedDomain, TransportRule
+from sidedoor.tenant.snapshot import TransportRule
 from sidedoor.tenant.values import Fields
 
 _EXCEPT = "ExceptIf"
@@ -75,9 +77,7 @@ class Rule:
 class Reading:
     """One exported rule being read: gathers what is not evaluated."""
 
-    def __init__(
-        self, row: TransportRule, accepted: Fact[tuple[AcceptedDomain, ...]], from_scope: FromScopeReading
-    ) -> None:
+    def __init__(self, row: TransportRule, accepted: OwnDomains, from_scope: FromScopeReading) -> None:
         self.row, self.accepted, self.from_scope = row, accepted, from_scope
         self.settings = {key: value for key, value in row.settings.items() if _is_set(value)}
         self.fields = Fields(row.settings)
@@ -219,4 +219,4 @@ def _is_set(value: object) -> bool:
 
 def _shown(value: object) -> str:
     text = ", ".join(str(each) for each in value[:20]) if isinstance(value, list) else str(value)
-    return "".join(character if character.isprintable() else " " for character in text[:200])
+    return without_controls(text[:200])

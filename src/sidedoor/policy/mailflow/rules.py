@@ -10,6 +10,7 @@ from sidedoor.mail.fact import Fact
 from sidedoor.policy.mailflow.result import MailFlow, Unsupported
 from sidedoor.policy.mailflow.rule import Reading, Rule
 from sidedoor.policy.mailflow.run import run
+from sidedoor.policy.mailflow.scope import OwnDomains
 from sidedoor.policy.mailflow.switches import FromScopeReading
 from sidedoor.policy.mailflow.view import MessageView
 from sidedoor.tenant.snapshot import AcceptedDomain, TransportRule
@@ -51,7 +52,8 @@ def compile_rules(
     """
     ordered = sorted(rules, key=lambda row: row.priority)
     live = [row for row in ordered if row.enabled is not False]
-    compiled = tuple(Reading(row, accepted_domains, from_scope).rule() for row in live)
+    own = OwnDomains(accepted_domains)
+    compiled = tuple(Reading(row, own, from_scope).rule() for row in live)
     unsupported = tuple(each for rule in compiled for each in (*rule.blocked, *rule.left_out))
     disabled = tuple(row.name for row in ordered if row.enabled is False)
     return RuleSet(compiled, unsupported, disabled, tuple(note for rule in compiled for note in rule.notes))

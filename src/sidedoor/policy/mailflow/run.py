@@ -86,9 +86,7 @@ class _Run:
         taken = _taken(rule)
         for action in taken:
             _change(self.state, action)
-        labels = [test.label for test in rule.conditions]
-        reason = "; ".join(labels) if labels else "no conditions: every message"
-        self.fired.append(Fired(rule.name, rule.mode, reason, taken, rule.left_out))
+        self.fired.append(Fired(rule.name, rule.mode, _reason(rule), taken, rule.left_out))
         self.open_settings.extend(rule.left_out)
 
     def result(self) -> MailFlow:
@@ -118,6 +116,11 @@ def _matches(rule: Rule, state: State) -> tuple[Fact[bool], tuple[str, ...]]:
     reasons = [f"{test.label}: {answer.reason}" for test, answer in _unknowns(rule, [*found, *against])]
     reasons += [f"{each.setting} is not evaluated: {each.why}" for each in rule.blocked]
     return (Unknown("; ".join(reasons)), tuple(reasons)) if reasons else (True, ())
+
+
+def _reason(rule: Rule) -> str:
+    found = "; ".join(test.label for test in rule.conditions) or "no conditions: every message"
+    return f"{found}; none of {len(rule.exceptions)} exceptions" if rule.exceptions else found
 
 
 def _unknowns(rule: Rule, answers: Sequence[Fact[bool]]) -> list[tuple[Test, Unknown]]:

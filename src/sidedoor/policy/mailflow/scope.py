@@ -9,9 +9,8 @@ from sidedoor.mail.address import Address
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.policy.mailflow.state import State
 from sidedoor.policy.mailflow.switches import FromScopeReading
+from sidedoor.policy.mailflow.text import any_of
 from sidedoor.tenant.snapshot import AcceptedDomain, DomainKind
-
-Accepted = Fact[tuple[AcceptedDomain, ...]]
 
 
 class Place(Enum):
@@ -35,22 +34,32 @@ _ANONYMOUS_OWN: Mapping[FromScopeReading, Fact[bool]] = {
 }
 
 
-def is_own(address: Address, accepted: Accepted) -> Fact[bool]:
-    """Whether the address is in an accepted domain of the organization that is not an external relay domain."""
-    if isinstance(accepted, Unknown):
-        return Unknown(f"the accepted domains are unknown: {accepted.reason}")
-    answer: Fact[bool] = False
-    for row in accepted:
-        if row.kind is DomainKind.EXTERNAL_RELAY:
-            continue
-        if row.covers(address.domain):
+class OwnDomains:
+    """The accepted domains that are no external relay domains, to be asked in time that does not grow with them."""
+
+    def __init__(self, accepted: Fact[tuple[AcceptedDomain, ...]]) -> None:
+        self._unknown = accepted if isinstance(accepted, Unknown) else None
+        rows = () if isinstance(accepted, Unknown) else accepted
+        inner = [row for row in rows if row.kind is not DomainKind.EXTERNAL_RELAY]
+        self._exact = frozenset(row.domain.ascii for row in inner)
+        self._wide = {row.domain.ascii: row.match_subdomains for row in inner if row.match_subdomains is not False}
+
+    def holds(self, address: Address) -> Fact[bool]:
+        """Whether the address is in one of them; subdomains only where MatchSubDomains is on."""
+        if self._unknown is not None:
+            return Unknown(f"the accepted domains are unknown: {self._unknown.reason}")
+        name = address.domain.ascii
+        if name in self._exact:
             return True
-        if isinstance(row.match_subdomains, Unknown) and address.domain.is_under(row.domain):
-            answer = Unknown(f"whether {row.domain} covers its subdomains is unknown")
-    return answer
+        return any_of([self._below(name[at + 1 :]) for at, char in enumerate(name) if char == "."])
+
+    def _below(self, parent: str) -> Fact[bool]:
+        """Whether subdomains of a domain are own by it."""
+        covers = self._wide.get(parent, False)
+        return Unknown(f"whether {parent} covers its subdomains is unknown") if isinstance(covers, Unknown) else covers
 
 
-def sender_scope(state: State, place: Place, accepted: Accepted, reading: FromScopeReading) -> Fact[bool]:
+def sender_scope(state: State, place: Place, accepted: OwnDomains, reading: FromScopeReading) -> Fact[bool]:
     """Whether the sender in the header is in the place. Envelope senders are not looked at (SenderAddressLocation)."""
     found = state.addresses("from")
     if isinstance(found, Unknown):
@@ -61,15 +70,15 @@ def sender_scope(state: State, place: Place, accepted: Accepted, reading: FromSc
     return answers.pop() if len(answers) == 1 else _MANY_FROM
 
 
-def _sender(state: State, address: Address, place: Place, accepted: Accepted, reading: FromScopeReading) -> Fact[bool]:
-    own = is_own(address, accepted)
-    if own is False:
+def _sender(state: State, address: Address, place: Place, own: OwnDomains, reading: FromScopeReading) -> Fact[bool]:
+    inside = own.holds(address)
+    if inside is False:
         return place is Place.OUTSIDE
     authenticated = state.view.authenticated
     if authenticated is False and place is Place.INSIDE:
         return False
-    if isinstance(own, Unknown):
-        return own
+    if isinstance(inside, Unknown):
+        return inside
     if isinstance(authenticated, Unknown):
         return Unknown(f"whether the connection was authenticated is unknown: {authenticated.reason}")
     if authenticated:
@@ -77,7 +86,7 @@ def _sender(state: State, address: Address, place: Place, accepted: Accepted, re
     return _ANONYMOUS_OWN[reading]
 
 
-def recipient_scope(state: State, place: Place, accepted: Accepted) -> Fact[bool]:
+def recipient_scope(state: State, place: Place, accepted: OwnDomains) -> Fact[bool]:
     """Whether the recipient is in the place.
 
     The page asks InOrganization for a message "sent or received over an authenticated connection"; Microsoft's own
@@ -86,5 +95,5 @@ def recipient_scope(state: State, place: Place, accepted: Accepted) -> Fact[bool
     recipient = state.recipient
     if isinstance(recipient, Unknown):
         return Unknown(f"the recipient is unknown: {recipient.reason}")
-    own = is_own(recipient, accepted)
+    own = accepted.holds(recipient)
     return own if isinstance(own, Unknown) else own == (place is Place.INSIDE)

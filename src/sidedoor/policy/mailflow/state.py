@@ -22,7 +22,7 @@ class State:
         self.recipient: Fact[Address] = view.recipient
         self._fields = view.fields
         self._doubts: dict[str, Unknown] = {}
-        self._addresses: dict[tuple[str, ...], tuple[Address, ...]] = {}  # of the fields as they are now
+        self._addresses: dict[tuple[str, ...], Fact[tuple[Address, ...]]] = {}  # of the fields as they are now
 
     def values(self, name: str) -> Fact[tuple[str, ...]]:
         """The values of all fields of a name (lower case)."""
