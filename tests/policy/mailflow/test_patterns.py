@@ -114,12 +114,37 @@ WORDS: list[tuple[str, str, bool]] = [
     ("über", "ÜBER uns", True),
     ("a_b", "a_b", True),
     ("b", "a_b", True),
+    ("a b", "a a b", True),
+    ("a-", "aa-x", False),
+    ("a-", "a-x", True),
+    ("--a", "---a", True),
+    ("--a", "---ab --a", True),
 ]
 
 
 @pytest.mark.parametrize(("word", "text", "expected"), WORDS)
 def test_a_word(word: str, text: str, expected: bool) -> None:
     assert words_search([word])(text) is expected
+
+
+@given(st.lists(st.text(alphabet="ab1 @-_é", max_size=4).filter(str.strip), min_size=1, max_size=3),
+       st.text(alphabet="abAB1 @-_éÉ", max_size=15))  # fmt: skip
+def test_words_are_found_as_a_naive_reading_finds_them(words: list[str], text: str) -> None:
+    def holds(word: str) -> bool:
+        places = [at for at in range(len(text)) if text.lower().startswith(word, at)]
+        return any(
+            not (word[0].isalnum() and at and text[at - 1].isalnum())
+            and not (word[-1].isalnum() and text[at + len(word) : at + len(word) + 1].isalnum())
+            for at in places
+        )
+
+    assert words_search(words)(text) is any(holds(word.strip()) for word in words)
+
+
+def test_many_words_in_a_text_made_to_be_slow() -> None:
+    words = ["a" * length for length in range(1, 120)] + [f"@{'a' * length}" for length in range(1, 20)]
+    for text in ("a" * MAX_TEXT, "aab " * (MAX_TEXT // 4), "@aab" * (MAX_TEXT // 40)):
+        assert words_search([word + "z" for word in words])(text) is False
 
 
 @given(st.text(max_size=5).filter(str.strip), st.text(max_size=30))
