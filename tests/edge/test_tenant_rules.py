@@ -118,7 +118,7 @@ def test_the_inside_of_a_message() -> None:
     inside = look_inside(content)
     assert not isinstance(inside.attachments, Unknown)
     assert [(each.name, each.size) for each in inside.attachments] == [("a.pdf", 4)]
-    assert inside.part_types == {"text/plain", "application/pdf"}
+    assert inside.part_types == frozenset({"text/plain", "application/pdf"})
     assert "Grüße" in str(inside.body)
 
 

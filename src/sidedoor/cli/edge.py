@@ -84,7 +84,9 @@ def edge_command(new_user: str | None, tenant: Path | None, **given: object) -> 
         return _new_user(new_user)
     if tenant is None:
         raise UsageError("missing --tenant: the folder of the tenant export")
-    asyncio.run(_serve(parts.Wanted(tenant=tenant, **given)))  # type: ignore[arg-type]  # click has checked them
+    wanted = parts.Wanted(tenant=tenant, **given)  # type: ignore[arg-type]  # click has checked them
+    with asyncio.Runner(loop_factory=parts.loop_factory()) as runner:
+        runner.run(_serve(wanted))
     return 0
 
 

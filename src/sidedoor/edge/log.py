@@ -7,12 +7,14 @@ is bounded. No passwords, no content.
 from __future__ import annotations
 
 import json
+import json.encoder
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sidedoor.edge.interface import DecisionRecord, Handled, Session
+from sidedoor.edge.interface import DecisionRecord, Handled, Outcome, Session
 from sidedoor.edge.trace import stamp
 from sidedoor.errors import OutputError
 from sidedoor.mail.address import Address
@@ -23,8 +25,10 @@ SCHEMA = "sidedoor/edge-log/1"
 T = TypeVar("T")
 _MOST_TEXT = 512
 _MOST_REMEMBERED = 4_096
+_MOST_ENDS = 64
 _MOST_NAMES = 100
 _MOST_WAITING = 4 << 20  # octets held while the disk takes nothing
+_quoted = json.encoder.encode_basestring_ascii
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), check_circular=False).encode
 
 
@@ -35,6 +39,7 @@ def as_json(record: DecisionRecord) -> dict[str, Any]:
         **_session(record.session),
         **_middle(record),
         **_decision(record.recipient.decision),
+        "said": _reply(record.recipient.said),
         **_end(record),
     }
 
@@ -44,17 +49,36 @@ class Lines:
 
     def __init__(self) -> None:
         self._memory: dict[int, tuple[object, str]] = {}
+        self._ends: dict[tuple[Outcome, bool, datetime], str] = {}
 
     def line(self, record: DecisionRecord) -> bytes:
-        """`as_json`, as a line."""
-        parts = (
-            _inner(_begin(record)),
-            self._remembered(record.session, _session),
-            _inner(_middle(record)),
-            self._remembered(record.recipient.decision, _decision),
-            _inner(_end(record)),
-        )
-        return f"{{{','.join(parts)}}}\n".encode("ascii")
+        """`as_json`, as a line; put together by hand, because there is one for every refusal."""
+        recipient = record.recipient
+        sender = record.envelope_sender
+        header_from = None if record.header_from is None else record.header_from[:_MOST_TEXT]
+        return (
+            f'{{"schema":"{SCHEMA}","time":"{stamp(recipient.decided_at)}","transaction":{_quoted(record.transaction)},'
+            f"{self._remembered(record.session, _session)},"
+            f'"envelope_sender":{_quoted(str(sender)[:_MOST_TEXT] if isinstance(sender, Address) else "")},'
+            f'"recipient":{_quoted(str(recipient.address)[:_MOST_TEXT])},'
+            f'"header_from":{"null" if header_from is None else _quoted(header_from)},'
+            f'"size":{"null" if record.size is None else record.size},'
+            f"{self._remembered(recipient.decision, _decision)},"
+            f'"said":{{"code":{recipient.said.code},"enhanced":{_quoted(recipient.said.enhanced)},'
+            f'"text":{_quoted(recipient.said.text[:_MOST_TEXT])}}},{self._end(record)}}}\n'
+        ).encode("ascii")
+
+    def _end(self, record: DecisionRecord) -> str:
+        """Of refusals it is the same for all under the same settings."""
+        if record.final is not None or record.handled is not None or record.authentication is not None:
+            return _inner(_end(record))
+        key = (record.outcome, record.audit_only, record.settings_at)
+        text = self._ends.get(key)
+        if text is None:
+            if len(self._ends) >= _MOST_ENDS:
+                self._ends.clear()
+            text = self._ends[key] = _inner(_end(record))
+        return text
 
     def _remembered(self, value: T, describe: Callable[[T], dict[str, Any]]) -> str:
         # By identity: the value is held, so that its number cannot become another's.
@@ -88,7 +112,6 @@ def _middle(record: DecisionRecord) -> dict[str, Any]:
 
 def _end(record: DecisionRecord) -> dict[str, Any]:
     return {
-        "said": _reply(record.recipient.said),
         "outcome": record.outcome.value,
         "final": None if record.final is None else _reply(record.final),
         "authentication": None if record.authentication is None else dict(record.authentication),

@@ -60,7 +60,8 @@ class Record(NamedTuple):
 
 ENTRIES = ("direct-send", "onpremises", "authenticated", "anonymous", "refused", "relayed")
 """Exchange Online's own label for Direct Send; its mark of an OnPremises connector; logged in; neither (a Partner
-connector is possible); refused by a door that keeps a log, before RejectDirectSend was asked; and: the client spoke to a server of the organisation, which knows what followed."""
+connector is possible); refused by a door that keeps a log, before RejectDirectSend was asked; and: the client spoke to
+a server of the organisation, which knows what followed."""
 
 FACTS: tuple[str, ...] = Record._fields[3:-1]
 """The fields the merge decides one by one."""

@@ -15,6 +15,7 @@ from sidedoor.edge.smtp.limits import Offer
 from sidedoor.edge.smtp.state import State
 from sidedoor.mail.reply import Reply
 
+_NO_LINE = frozenset({State.WAITING, State.TLS, State.DATA})
 _STILL = frozenset({State.WAITING, State.TLS, State.CLOSED})
 
 
@@ -30,8 +31,16 @@ class SmtpMachine:
 
     def receive_data(self, data: bytes) -> list[Event]:
         """Take octets of the client and go on as far as they reach."""
-        if self._talk.state is State.CLOSED:
+        talk = self._talk
+        if talk.state is State.CLOSED:
             return []
+        if (
+            not self._buffer and not self._skipping and talk.state not in _NO_LINE
+            and len(data) <= self._limits.line and data.find(b"\n") == len(data) - 1
+        ):  # fmt: skip
+            # Clients mostly send one command and wait: no need for the buffer then.
+            self._line(data)
+            return talk.taken_events()
         self._buffer += data
         return self._run()
 
@@ -96,18 +105,24 @@ class SmtpMachine:
         too_long = self._skipping or (end >= self._limits.line and end >= self._limit())
         line = bytes(buffer[: end + 1])
         del buffer[: end + 1]
-        self.lines += 1
         if too_long:
+            self.lines += 1
             self._skipping = False
             self._talk.refuse_line(replies.LINE_TOO_LONG)
+        else:
+            self._line(line)
+        return True
+
+    def _line(self, line: bytes) -> None:
+        """One line of no more than its limit, with its LF."""
+        self.lines += 1
         # A line ends in CRLF and holds no other CR or LF, or the client and we may not agree on what a line is.
-        elif line.find(b"\r") != end - 1:
+        if line.find(b"\r") != len(line) - 2:
             self._talk.close(replies.BARE_IN_COMMAND, "bare CR or LF in a command")
         elif b"\0" in line:
             self._talk.refuse_line(replies.BAD_CHARACTER)
         else:
             self._talk.line(line[:-2])
-        return True
 
     def _limit(self) -> int:
         """Octets of the line at the front of the buffer, its end included."""
