@@ -39,6 +39,7 @@ class Recorder:
     refuse: set[str] = field(default_factory=set)
     asked: list[tuple[Asked, Envelope]] = field(default_factory=list)
     ended: list[Asked] = field(default_factory=list)
+    broken_off: int = 0
 
     def recipient(self, asked: Asked, envelope: Envelope) -> Reply | None:
         self.asked.append((asked, envelope))
@@ -47,6 +48,9 @@ class Recorder:
     def message(self, asked: Asked) -> Sequence[bytes]:
         self.ended.append(asked)
         return (add_header("X-Seen", "yes"), quarantine("rule\0name"), CONTINUE)
+
+    def abandoned(self) -> None:
+        self.broken_off += 1
 
 
 def fields(command: Command, *values: str) -> Packet:

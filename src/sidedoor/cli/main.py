@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Say of one raw message whether it was Direct Send, and how sure.",
     ),
     "edge": ("sidedoor.cli.edge:edge_command", "Take mail over SMTP and answer as Exchange Online would."),
+    "milter": ("sidedoor.cli.milter:milter_command", "Ask the same rule from Postfix, as a mail filter."),
     "quarantine": (
         "sidedoor.cli.quarantine:quarantine_command",
         "List, show, release or delete what the edge holds back.",

@@ -1,7 +1,8 @@
 """One session at the door: facts gather, the rule is asked for each recipient, and what it said is written down.
 
 The rule alone decides what Exchange Online would do. The door adds what an edge must never do, whatever the settings
-say: take mail for strangers (`_relays`), and the operator's choices (audit only, what to do where facts are unknown).
+say: take mail for strangers (`answer.relays`), and the operator's choices (audit only, what to do where facts are
+unknown).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from sidedoor.edge.answer import RECIPIENT_OK, answer_to, trailed
 from sidedoor.edge.content import look
 from sidedoor.edge.interface import (
     Answer,
@@ -26,17 +28,11 @@ from sidedoor.edge.interface import (
 from sidedoor.edge.relay import NOBODY, RelayClients
 from sidedoor.edge.settings import Remembered, Settings
 from sidedoor.edge.smtp.replies import SENDER_OK
-from sidedoor.edge.trace import stamp
 from sidedoor.mail.address import Address, EnvelopeSender
 from sidedoor.mail.reply import Reply
-from sidedoor.policy.decision import Decision, Submission, Verdict
+from sidedoor.policy.decision import Decision
 from sidedoor.policy.facts import Connection
-from sidedoor.policy.replies import REPLIES
 
-_RELAY_DENIED = REPLIES["relay-denied"].reply
-_RECIPIENT_OK = REPLIES["accepted"].reply
-_BUSY = REPLIES["attribution-busy"].reply
-_MAY_RELAY = frozenset({Submission.ONPREMISES_CONNECTOR, Submission.AUTHENTICATED})
 _MOST_REMEMBERED = 1_024
 
 
@@ -111,7 +107,8 @@ class SessionDoor:
         decision = self._decide(self._open.sender, address)
         when = self._policy.now()
         relayed = self._may_relay(self._open.sender)
-        said = _RECIPIENT_OK if relayed else self._said(decision, address, when)
+        said = RECIPIENT_OK if relayed else answer_to(self._policy, self._settings, decision, address)
+        said = trailed(said, self._policy.hostname, when, self.session.id)
         recipient = Recipient(address, decision, said, when, relayed)
         if said.positive:
             self._open.taken.append(recipient)
@@ -187,16 +184,6 @@ class SessionDoor:
             self._known[key] = decision
         return decision
 
-    def _said(self, decision: Decision, address: Address, when: datetime) -> Reply:
-        """What the client is told: the rule's reply, unless the door knows better."""
-        if not self._hosted(address) and not _relays(decision):
-            return self._trailed(_RELAY_DENIED, when)
-        if "verdict-depends-on-unknown" in decision.reasons and self._policy.tempfail_undetermined:
-            return self._trailed(_BUSY, when)
-        if decision.verdict is Verdict.REJECT and not self._policy.audit_only:
-            return self._trailed(decision.reply, when)
-        return decision.reply if decision.reply.positive else _RECIPIENT_OK
-
     def _may_relay(self, sender: EnvelopeSender) -> bool:
         """A device in a network that the operator named, with an envelope sender of the tenant's.
 
@@ -209,14 +196,6 @@ class SessionDoor:
             and isinstance(sender, Address)
             and self._settings.hosts(sender.domain)
         )
-
-    def _hosted(self, address: Address) -> bool:
-        return self._settings.hosts(address.domain)
-
-    def _trailed(self, reply: Reply, when: datetime) -> Reply:
-        """With `[host date id]`, as the service ends its refusals."""
-        trailer = f"[{self._policy.hostname} {stamp(when)} {self.session.id.upper()}]"
-        return Reply(reply.code, reply.enhanced, f"{reply.text} {trailer}")
 
     def _write(
         self, of: _Open, recipient: Recipient, outcome: Outcome, *, size: int | None = None, final: Reply | None = None
@@ -234,14 +213,3 @@ class SessionDoor:
                 final=final,
             )
         )
-
-
-def _relays(decision: Decision) -> bool:
-    """Whether a decision surely lets the client send to the world: a login or an OnPremises connector.
-
-    A decision that some unknown fact may change does not, and neither does a connector whose export holds what Exchange
-    could not have (an address list of /8, say): that would be an open relay by somebody's mistake.
-    """
-    if decision.verdict is Verdict.REJECT or decision.submission not in _MAY_RELAY:
-        return False
-    return "verdict-depends-on-unknown" not in decision.reasons and "connector-warnings" not in decision.reasons

@@ -23,6 +23,7 @@ class Listener(Enum):
     """Which door a client came to."""
 
     SMTP = "smtp"  # the front door, as port 25: anonymous, attributed by address or certificate
+    MILTER = "milter"  # a mail server asked, for a client of its own
     SUBMISSION = "submission"  # as port 587: clients may log in once TLS is up
 
 

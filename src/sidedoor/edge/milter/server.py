@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from sidedoor.edge.milter.session import Door, MilterSession
 from sidedoor.edge.milter.wire import TEMPORARY_FAILURE, Command, MilterError, Packet, Packets
@@ -16,18 +17,22 @@ _IDLE = 3600.0
 _SILENT = frozenset({Command.MACRO, Command.ABORT, Command.QUIT, Command.NEXT_CLIENT})  # want no answer
 
 
-async def serve_milter(host: str, port: int, door: Callable[[], Door]) -> asyncio.Server:
-    """Listen; `door` gives each connection its door. Close the server to stop."""
+async def serve_milter(host: str, port: int, door: Callable[[], Door], path: Path | None = None) -> asyncio.Server:
+    """Listen on a port, or on the socket `path`; `door` gives each connection its door. Close the server to stop."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = MilterSession(door())
         try:
-            await _converse(reader, writer, MilterSession(door()))
+            await _converse(reader, writer, session)
         except (MilterError, TimeoutError, ConnectionError) as error:
             # Postfix then does what its milter_default_action says.
             _LOG.warning("a milter connection ended: %s", error)
         finally:
+            session.close()
             writer.close()
 
+    if path is not None:
+        return await asyncio.start_unix_server(connected, path)
     return await asyncio.start_server(connected, host, port)
 
 

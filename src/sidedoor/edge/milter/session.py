@@ -44,6 +44,8 @@ class Asked:
     recipients: list[str] = field(default_factory=list)
     headers: list[tuple[str, str]] = field(default_factory=list)
     queue_id: str = ""
+    client_port: int = 0
+    cipher: str = ""
 
     @property
     def header_from(self) -> str | None:
@@ -60,6 +62,9 @@ class Door(Protocol):
 
     def message(self, asked: Asked) -> Sequence[bytes]:
         """Answers to the end of the message: changes first, the verdict last (see `wire`)."""
+
+    def abandoned(self) -> None:
+        """The message asked about last is off."""
 
 
 class MilterSession:
@@ -93,7 +98,8 @@ class MilterSession:
 
     def _connect(self, packet: Packet) -> Iterable[bytes]:
         # The macros of a connection come before it, so they are forgotten when the client before is gone.
-        self._asked, self._helo, self._address = None, None, client_address(packet)
+        self._drop()
+        self._helo, self._address = None, client_address(packet)
         return (CONTINUE,)
 
     def _hello(self, packet: Packet) -> Iterable[bytes]:
@@ -102,7 +108,12 @@ class MilterSession:
 
     def _mail(self, packet: Packet) -> Iterable[bytes]:
         sender = (packet.fields or ["<>"])[0]
-        self._asked = Asked(self._connection(), sender, queue_id=self._macros.get("i", ""))
+        self._drop()
+        port, cipher = self._macros.get("client_port", ""), self._macros.get("cipher", "")
+        self._asked = Asked(
+            self._connection(), sender, queue_id=self._macros.get("i", ""),
+            client_port=int(port) if port.isascii() and port.isdecimal() and len(port) < 6 else 0, cipher=cipher[:64],
+        )  # fmt: skip
         if self._asked.connection.client_ip is None:
             # A local socket: mail of the server's own (sendmail command, bounces), never at the front door.
             self._asked = None
@@ -154,10 +165,20 @@ class MilterSession:
         return answers
 
     def _abort(self, _: Packet) -> Iterable[bytes]:
-        self._asked = None
+        self._drop()
         return ()
 
+    def close(self) -> None:
+        """The mail server is gone."""
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._asked is not None:
+            self._asked = None
+            self._door.abandoned()
+
     def _next_client(self, _: Packet) -> Iterable[bytes]:
-        self._asked, self._helo = None, None
+        self._drop()
+        self._helo = None
         self._macros.clear()
         return ()

@@ -133,6 +133,7 @@ def answer(code: bytes, data: bytes = b"") -> bytes:
 CONTINUE = answer(b"c")
 ACCEPT = answer(b"a")
 TEMPORARY_FAILURE = answer(b"t")
+DISCARD = answer(b"d")
 
 
 def reply(said: Reply) -> bytes:
@@ -148,6 +149,11 @@ def add_header(name: str, value: str) -> bytes:
 def insert_header(name: str, value: str, index: int = 0) -> bytes:
     """Insert a header field before the one at `index`, counted from 0: trace fields belong on top."""
     return answer(b"i", struct.pack("!L", index) + f"{name}\0{value}\0".encode("utf-8", "replace"))
+
+
+def change_header(name: str, number: int, value: str) -> bytes:
+    """Change the value of the `number`th field of that name, counted from 1; an empty value takes it away."""
+    return answer(b"m", struct.pack("!L", number) + f"{name}\0{value}\0".encode("utf-8", "replace"))
 
 
 def quarantine(reason: str) -> bytes:

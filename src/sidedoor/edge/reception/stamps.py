@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
-from sidedoor.edge.interface import Recipient, Transaction
+from sidedoor.edge.interface import Recipient, Session, Transaction
 from sidedoor.edge.trace import stamp
 from sidedoor.mail.address import Address
 from sidedoor.mailauth.authenticate import MessageAuthentication, results_field
@@ -81,30 +82,36 @@ class Stamped:
 
     def twin(self) -> bytes:
         """The fields that Exchange Online would show besides."""
-        return "".join(f"{name}: {value}\r\n" for name, value in self._twin()).encode()
+        named = f"X-MS-Exchange-Organization-Network-Message-Id: {self.network_message_id}\r\n"
+        named += f"X-MS-Exchange-CrossTenant-Network-Message-Id: {self.network_message_id}\r\n"
+        transaction = self.transaction
+        marks = marks_of(self.recipient, transaction.session, self.hostname, transaction.received_at)
+        return named.encode() + marks
 
-    def _twin(self) -> Iterator[tuple[str, str]]:
-        decision, session = self.recipient.decision, self.transaction.session
-        inside = decision.submission in _INTERNAL
-        who = "Internal" if inside else "Anonymous"
-        helo = _UNSAFE.sub("?", session.helo or "")[:_MOST_HELO]
-        yield "X-MS-Exchange-Organization-Network-Message-Id", self.network_message_id
-        yield "X-MS-Exchange-Organization-AuthAs", who
-        yield "X-MS-Exchange-Organization-AuthSource", self.hostname
-        yield "X-MS-Exchange-Organization-MessageDirectionality", "Originating" if inside else "Incoming"
-        if decision.submission is Submission.DIRECT_SEND:
-            yield "X-MS-Exchange-Organization-IsAnonymousDirectSend", "True"
-        yield "X-MS-Exchange-CrossTenant-Network-Message-Id", self.network_message_id
-        yield "X-MS-Exchange-CrossTenant-AuthAs", who
-        yield "X-MS-Exchange-CrossTenant-AuthSource", self.hostname
-        yield "X-MS-Exchange-CrossTenant-FromEntityHeader", _entity(decision.submission)
-        yield "X-MS-Exchange-CrossTenant-OriginalArrivalTime", stamp(self.transaction.received_at)
-        yield (
-            "X-MS-Exchange-CrossTenant-OriginalAttributedTenantConnectingIp",
-            f"Ip=[{session.client_ip}];Helo=[{helo}]",
-        )
-        yield "X-Forefront-Antispam-Report", f"CIP:{session.client_ip};H:{helo};DIR:{'INT' if inside else 'INB'};"
-        yield "X-Sidedoor-Decision", _decision(self.recipient)
+
+def marks_of(recipient: Recipient, session: Session, hostname: str, when: datetime) -> bytes:
+    """What Exchange Online would note of the connection and of its thoughts about it."""
+    return "".join(f"{name}: {value}\r\n" for name, value in _marks(recipient, session, hostname, when)).encode()
+
+
+def _marks(recipient: Recipient, session: Session, hostname: str, when: datetime) -> Iterator[tuple[str, str]]:
+    decision = recipient.decision
+    inside = decision.submission in _INTERNAL
+    who = "Internal" if inside else "Anonymous"
+    helo = _UNSAFE.sub("?", session.helo or "")[:_MOST_HELO]
+    yield "X-MS-Exchange-Organization-AuthAs", who
+    yield "X-MS-Exchange-Organization-AuthSource", hostname
+    yield "X-MS-Exchange-Organization-MessageDirectionality", "Originating" if inside else "Incoming"
+    if decision.submission is Submission.DIRECT_SEND:
+        yield "X-MS-Exchange-Organization-IsAnonymousDirectSend", "True"
+    yield "X-MS-Exchange-CrossTenant-AuthAs", who
+    yield "X-MS-Exchange-CrossTenant-AuthSource", hostname
+    yield "X-MS-Exchange-CrossTenant-FromEntityHeader", _entity(decision.submission)
+    yield "X-MS-Exchange-CrossTenant-OriginalArrivalTime", stamp(when)
+    connecting = f"Ip=[{session.client_ip}];Helo=[{helo}]"
+    yield "X-MS-Exchange-CrossTenant-OriginalAttributedTenantConnectingIp", connecting
+    yield "X-Forefront-Antispam-Report", f"CIP:{session.client_ip};H:{helo};DIR:{'INT' if inside else 'INB'};"
+    yield "X-Sidedoor-Decision", _decision(recipient)
 
 
 def _entity(submission: Submission) -> str:

@@ -19,14 +19,14 @@ from sidedoor.policy.mailflow.rules import RuleSet, compile_rules
 from sidedoor.policy.mailflow.view import MessageView
 from sidedoor.tenant.snapshot import TenantSnapshot
 
-_ACTIONS = {
+ACTIONS = {
     MailVerdict.DELIVER: Action.DELIVER,
     MailVerdict.QUARANTINE: Action.QUARANTINE,
     MailVerdict.REJECT: Action.REJECT,
     MailVerdict.DELETE: Action.DELETE,
 }
 _NOT_DONE = (Disclaimer, IncidentReport, Notify)
-_INSIDE = frozenset({Submission.AUTHENTICATED, Submission.ONPREMISES_CONNECTOR})
+INSIDE = frozenset({Submission.AUTHENTICATED, Submission.ONPREMISES_CONNECTOR})
 
 
 def rules_of(snapshot: TenantSnapshot) -> TenantRules | None:
@@ -68,7 +68,7 @@ class TenantRules:
         for recipient in transaction.recipients:
             view = MessageView(
                 recipient=recipient.address,
-                authenticated=recipient.decision.submission in _INSIDE,
+                authenticated=recipient.decision.submission in INSIDE,
                 **for_one,  # type: ignore[arg-type]  # one dictionary of several types
             )
             treatments.append(_treatment(recipient, content, self.rules.apply(view, now)))
@@ -81,7 +81,7 @@ def _treatment(recipient: Recipient, content: bytes, answer: MailFlow) -> Treatm
         changes.append(SetHeader("X-MS-Exchange-Organization-SCL", str(answer.scl)))
     return Treatment(
         recipient,
-        _ACTIONS[answer.verdict],
+        ACTIONS[answer.verdict],
         apply_changes(content, changes),
         _receivers(recipient, answer),
         tuple(fired.rule for fired in answer.fired),

@@ -1,0 +1,218 @@
+"""`sidedoor milter` beside Debian's Postfix, with the main.cf lines of docs/milter.md."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.audit.audit_kit import accepted_domain, connector, write_settings
+from tests.edge.difference_kit import Authority
+from tests.edge.kill_kit import free_port
+from tests.edge.postfix import MISSING, Postfix
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+PAGE = Path(__file__).parents[2] / "docs" / "milter.md"
+DOMAINS = [accepted_domain("contoso.example", Default=True)]
+HOLD = {
+    "Name": "Hold scans", "Priority": 0, "State": "Enabled", "Mode": "Enforce", "Identity": "Hold scans",
+    "SubjectContainsWords": ["suspicious"], "Quarantine": True,
+}  # fmt: skip
+TAG = {
+    "Name": "Tag", "Priority": 1, "State": "Enabled", "Mode": "Enforce", "Identity": "Tag",
+    "HeaderContainsMessageHeader": "X-MS-Exchange-Organization-AuthAs", "HeaderContainsWords": ["Anonymous"],
+    "SetHeaderName": "X-DirectSend-Audit", "SetHeaderValue": "1",
+}  # fmt: skip
+
+
+class Milter:
+    """The command, as a process of its own."""
+
+    def __init__(self, tenant: Path, log: Path) -> None:
+        self.port = free_port()
+        self._command = [
+            sys.executable, "-m", "sidedoor", "milter", "--tenant", str(tenant), "--listen", f"127.0.0.1:{self.port}",
+            "--log", str(log), "--hostname", "mx.example",
+        ]  # fmt: skip
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
+        for _ in range(300):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            time.sleep(0.02)
+        raise AssertionError("the milter does not answer")
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        self._process.send_signal(number)
+        self._process.wait(20)
+
+
+class World:
+    """A tenant, its milter, and a Postfix that asks it and keeps what it takes in its queue."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tenant, self.log = folder / "tenant", folder / "decisions.jsonl"
+        self.settings()
+        self.authority = Authority(folder / "ca")
+        self.milter = Milter(self.tenant, self.log)
+        block = re.search(r"^```\n(smtpd_milters.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+        assert block is not None
+        lines = block[1].replace("127.0.0.1:8891", f"127.0.0.1:{self.milter.port}")
+        ca = self.authority.folder
+        lines += f"smtpd_tls_security_level = may\nsmtpd_tls_CAfile = {ca}/ca.pem\n"
+        lines += f"smtpd_tls_cert_file = {ca}/edge.example.pem\nsmtpd_tls_key_file = {ca}/edge.example.key\n"
+        lines += "smtpd_relay_restrictions = reject_unauth_destination\ndefer_transports = relay, smtp\n"
+        self.postfix = Postfix(folder / "p", lines)
+
+    def settings(
+        self, *connectors: dict[str, Any], rejects: bool = False, rules: tuple[dict[str, Any], ...] = ()
+    ) -> None:
+        """Write the export anew."""
+        (self.tenant).mkdir(exist_ok=True, parents=True)
+        (self.tenant / "TransportRule.json").write_text(json.dumps(list(rules)))
+        write_settings(self.tenant, DOMAINS, list(connectors), reject_direct_send=rejects)
+
+    def decisions(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text(encoding="ascii").splitlines()]
+
+    def written(self, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The last decision that fits; what a client broke off is written a moment after he is gone."""
+        for _ in range(100):
+            found = [each for each in self.decisions() if fits(each)]
+            if found:
+                return found[-1]
+            time.sleep(0.05)
+        raise AssertionError(self.decisions()[-3:])
+
+    def client(self, certificate: str | None = None, *, tls: bool = False) -> smtplib.SMTP:
+        client = smtplib.SMTP("127.0.0.1", self.postfix.port, "[192.0.2.7]", timeout=20)
+        if tls:
+            client.starttls(context=self.authority.client(certificate))
+        return client
+
+    def rcpt(self, to: str = "desk@contoso.example", **how: Any) -> tuple[int, str]:
+        """The answer to one RCPT TO of a printer."""
+        with self.client(**how) as client:
+            client.ehlo()
+            code, text = client.mail("scan@contoso.example")
+            if code == 250:
+                code, text = client.rcpt(to)
+            return code, text.decode()
+
+    def until(self, expected: Callable[[tuple[int, str]], bool], **how: Any) -> tuple[int, str]:
+        """Ask until new settings are in force."""
+        for _ in range(60):
+            answer = self.rcpt(**how)
+            if expected(answer):
+                return answer
+            time.sleep(0.1)
+        raise AssertionError(answer)
+
+    def close(self) -> None:
+        self.postfix.stop()
+        with suppress(ProcessLookupError):
+            self.milter.end()
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    folder = Path(tempfile.mkdtemp(prefix="sd-"))  # short, because Postfix's sockets are in it
+    made = World(folder)
+    try:
+        yield made
+    finally:
+        made.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_direct_send_then_the_switch_then_a_connector(world: World) -> None:
+    world.settings()
+    world.until(lambda answer: answer[0] == 250)
+    world.settings(rejects=True)
+    _, said = world.until(lambda answer: answer[0] == 550)
+    assert said.startswith(
+        "5.7.68 TenantInboundAttribution; Direct Send not allowed for this organization from unauthorized sources "
+        "[mx.example 20"
+    )
+    printers = connector("Printers", SenderIPAddresses=["127.0.0.1"], SenderDomains=["smtp:contoso.example;1"])
+    world.settings(printers, rejects=True)
+    world.until(lambda answer: answer[0] == 250)
+    last = world.written(lambda each: each["connector"] == "Printers")
+    assert (last["listener"], last["submission"], last["outcome"]) == ("milter", "partner-connector", "abandoned")
+
+
+def test_a_connector_by_certificate(world: World) -> None:
+    gateway = connector("Gateway", TlsSenderCertificateName="mail.contoso.example", SenderDomains=["smtp:*;1"])
+    world.settings(gateway, rejects=True)
+    world.until(lambda answer: answer[0] == 550)
+    assert world.rcpt(certificate="mail.contoso.example", tls=True)[0] == 250
+    assert world.rcpt(certificate="other.example", tls=True)[0] == 550
+    assert world.rcpt(tls=True)[0] == 550
+    taken = world.written(lambda each: each["connector"] == "Gateway")
+    assert taken["tls"]["client_certificate"]["subject_cn"] == "mail.contoso.example"
+    assert taken["tls"]["version"] == "TLS1.3"
+    other = world.written(lambda each: each["tls"] is not None and each["outcome"] == "refused")
+    assert other["tls"]["client_certificate"] is None
+
+
+def test_recipients_fare_apart(world: World) -> None:
+    lock = connector("For one", SenderIPAddresses=["192.0.2.99"], SenderDomains=["smtp:contoso.example;1"])
+    world.settings(lock)
+    world.until(lambda answer: answer[0] == 250)
+    with world.client() as client:
+        refused = client.sendmail(
+            "scan@contoso.example", ["desk@contoso.example", "a@elsewhere.example"], "Subject: x\r\n\r\nx\r\n"
+        )
+    assert list(refused) == ["a@elsewhere.example"]
+    assert [each["recipients"][0]["address"] for each in world.postfix.queue()] == ["desk@contoso.example"]
+
+
+def test_transport_rules_tag_and_hold(world: World) -> None:
+    world.settings(rules=(HOLD, TAG))
+    deadline = time.monotonic() + 20
+    held: list[dict[str, Any]] = []
+    while not held and time.monotonic() < deadline:
+        with world.client() as client:
+            client.sendmail(
+                "scan@contoso.example",
+                ["desk@contoso.example"],
+                "From: a@b.example\r\nSubject: suspicious\r\n\r\nx\r\n",
+            )
+        held = [each for each in world.postfix.queue() if each["queue_name"] == "hold"]
+    assert [each["recipients"][0]["address"] for each in held] == ["desk@contoso.example"]
+    done = world.written(lambda each: each["handled"] is not None and each["handled"]["action"] == "quarantine")
+    assert done["handled"]["id"] == held[0]["queue_id"]
+    with world.client() as client:
+        client.sendmail("scan@contoso.example", ["desk@contoso.example"], "Subject: tagged\r\n\r\nx\r\n")
+    found = [world.postfix.message(each["queue_id"]) for each in world.postfix.queue()]
+    tagged = [text for text in found if "Subject: tagged" in text]
+    assert "X-DirectSend-Audit: 1" in tagged[0]
+
+
+def test_without_the_milter_nothing_passes(world: World) -> None:
+    world.settings()
+    world.until(lambda answer: answer[0] == 250)
+    world.milter.end(signal.SIGKILL)
+    code, said = 0, ""
+    try:
+        code, said = world.rcpt()
+    except smtplib.SMTPResponseException as error:  # Postfix says so in its greeting
+        code, said = error.smtp_code, str(error.smtp_error)
+    assert 400 <= code < 500, said
+    world.milter.start()
+    world.until(lambda answer: answer[0] == 250)
