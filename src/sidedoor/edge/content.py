@@ -32,7 +32,7 @@ def look(content: bytes) -> Looked:
         return Looked(HEADER_TOO_BIG)
     header = content[:end] if end >= 0 else content
     lower = header.lower()
-    if lower.count(b"\r\nreceived:") > _MOST_HOPS:
+    if lower.count(b"\r\nreceived:") + lower.startswith(b"received:") > _MOST_HOPS:
         return Looked(LOOP)
     return Looked(None, _header_from(header, lower))
 

@@ -32,7 +32,7 @@ class SmtpMachine:
     def receive_data(self, data: bytes) -> list[Event]:
         """Take octets of the client and go on as far as they reach."""
         talk = self._talk
-        if talk.state is State.CLOSED:
+        if talk.state is State.CLOSED or not data:
             return []
         if (
             not self._buffer and not self._skipping and talk.state not in _NO_LINE
