@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.audit.audit_kit import accepted_domain, assert_balanced, audit, connector, write_settings
@@ -121,3 +122,39 @@ def test_the_printers_story(tmp_path: Path, capsys: Any) -> None:
         (each["transaction"], each["submission"], kept[each["outcome"]]) for each in did
     )
     assert {row[3] for row in rows} == {False}
+
+
+def test_the_same_story_told_to_the_admin_endpoint(tmp_path: Path) -> None:
+    sink, admin = Sink(tmp_path / "sink"), free_port()
+    (tmp_path / "token").write_text("a-token-for-tests-only\n")
+    edge = Edge(
+        tmp_path, sink.port, "--log", str(tmp_path / "log"), "--admin", f"127.0.0.1:{admin}",
+        "--admin-token-file", str(tmp_path / "token"),
+    )  # fmt: skip
+
+    def cmdlet(name: str, **parameters: Any) -> list[dict[str, Any]]:
+        answer = httpx.post(
+            f"http://127.0.0.1:{admin}/adminapi/beta/contoso.example/InvokeCommand",
+            headers={"Authorization": "Bearer a-token-for-tests-only"},
+            json={"CmdletInput": {"CmdletName": name, "Parameters": parameters}},
+        )
+        assert answer.status_code == 200, answer.text
+        rows: list[dict[str, Any]] = answer.json()["value"]
+        return rows
+
+    try:
+        edge.start()
+        printer(edge.port)
+        assert cmdlet("Get-OrganizationConfig")[0]["RejectDirectSend"] is False
+        cmdlet("Set-OrganizationConfig", RejectDirectSend=True)
+        assert cmdlet("Get-OrganizationConfig")[0]["RejectDirectSend"] is True
+        wait_for(edge, edge.port, REFUSAL)
+        cmdlet("New-InboundConnector", Name="Printers", SenderDomains=["*"], SenderIPAddresses=["127.0.0.1"],
+               RequireTls=False)  # fmt: skip
+        wait_for(edge, edge.port, "250 2.1.5 Recipient OK")
+        traces = cmdlet("Get-MessageTraceV2")
+        assert len(traces) >= 2
+        assert {row["Status"] for row in traces} == {"Delivered"}  # what was refused is in no trace
+        edge.end(15)
+    finally:
+        sink.close()

@@ -15,6 +15,8 @@ from sidedoor.policy.switches import SWITCHES
 from sidedoor.tenant.snapshot import MailExchanger
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from sidedoor.edge.current import Current
     from sidedoor.edge.interface import Keeper
     from sidedoor.edge.post import PostRoom
@@ -74,6 +76,9 @@ _file = click.Path(path_type=Path)
     metavar="NAME=VALUE",
     help="How to read an open question, repeatable: " + ", ".join(row.name for row in SWITCHES) + ".",
 )
+@click.option("--admin", metavar="ADDRESS:PORT", help="Answer cmdlets as Exchange Online's admin API, on loopback.")
+@click.option("--admin-token-file", type=_file, help="The bearer token for it, in the first line; else one is made.")
+@click.option("--admin-faults", type=_file, help="Faults it is to show to clients under test, as JSON.")
 @click.option("--max-size", default=150, show_default=True, type=click.IntRange(1, 1_024), help="Of a message, in MB.")
 @click.option(
     "--max-connections", default=2_000, show_default=True, type=click.IntRange(1, 100_000), help="At the same time."
@@ -125,14 +130,32 @@ async def _serve(wanted: parts.Wanted) -> None:
     for warning in current.settings.warnings:
         _say(f"warning: {warning}")
     _say(f"settings in force: {current.settings.summary()}")
+    admin = await _admin(wanted, hostname)
     try:
         if post is not None:
             post.start()
         await server.run(signals=True)
     finally:
+        if admin is not None:
+            await admin.cleanup()
         if post is not None:
             await post.close()
     _say("stopped")
+
+
+async def _admin(wanted: parts.Wanted, hostname: str) -> web.AppRunner | None:
+    if wanted.admin is None:
+        return None
+    admin = parts.admin_of(wanted, hostname, _say)
+    host, port = parts.admin_endpoint(wanted.admin)
+    from sidedoor.edge.admin.app import start_admin
+
+    try:
+        runner = await start_admin(admin, host, port)
+    except OSError as error:
+        raise UsageError(f"--admin: cannot listen on {wanted.admin}: {error.strerror or error}") from error
+    _say(f"admin endpoint on http://{wanted.admin}/adminapi/beta/TENANT/InvokeCommand")
+    return runner
 
 
 def _keeper(post: PostRoom | None) -> Keeper:

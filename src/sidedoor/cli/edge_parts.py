@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import re
+import secrets
 import socket
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sidedoor.errors import OutputError, UsageError
+from sidedoor.errors import InputError, OutputError, UsageError
 from sidedoor.mail.domain import DomainError, parse_domain
 from sidedoor.mail.network import IPNetwork, NetworkError, parse_network
 from sidedoor.policy.switches import SwitchError, Switches, with_switches
 
 if TYPE_CHECKING:
+    from sidedoor.edge.admin.app import Admin
     from sidedoor.edge.delivery.transport import Transport
     from sidedoor.edge.interface import DecisionLog
     from sidedoor.edge.reception.authenticator import Authenticator
@@ -54,6 +57,9 @@ class Wanted(NamedTuple):
     on_undetermined: str
     mx: str | None
     switches: tuple[str, ...]
+    admin: str | None
+    admin_token_file: Path | None
+    admin_faults: Path | None
     max_size: int
     max_connections: int
 
@@ -227,3 +233,51 @@ def authenticator_of(wanted: Wanted) -> Authenticator | None:
     from sidedoor.mailauth.livedns import Budgets
 
     return Authenticator(Budgets())
+
+
+def admin_endpoint(text: str) -> tuple[str, int]:
+    """Where the admin endpoint listens: on loopback alone, because the token goes in the clear."""
+    from sidedoor.edge.interface import Listener
+
+    endpoint = endpoint_of(text, Listener.SMTP)
+    if not _is_loopback(endpoint.host):
+        raise UsageError(f"--admin {text}: on a loopback address only, because the token is sent in the clear")
+    return endpoint.host, endpoint.port
+
+
+def admin_of(wanted: Wanted, hostname: str, say: Callable[[str], None]) -> Admin:
+    """The twin's admin side over the export, the decision log and the spool. Raises InputError."""
+    try:
+        from sidedoor.edge.admin.app import Admin
+    except ModuleNotFoundError as error:
+        raise UsageError(f"--admin needs {error.name}: install sidedoor[edge]") from error
+    from sidedoor.edge.admin.faults import Faults, read_faults
+    from sidedoor.edge.admin.quarantine_cmdlets import QuarantineCmdlets
+    from sidedoor.edge.admin.settings import TenantFolder
+    from sidedoor.edge.admin.traces import TraceIndex
+
+    traces = None if wanted.log is None else TraceIndex(wanted.log, hostname, _utc_now)
+    if traces is None:
+        say("admin endpoint: no message traces, because there is no --log")
+    faults = Faults(() if wanted.admin_faults is None else read_faults(wanted.admin_faults))
+    spool = spool_of(wanted)
+    token = _token(wanted.admin_token_file, say)
+    return Admin(token, TenantFolder(wanted.tenant), traces, QuarantineCmdlets(spool, _utc_now), _utc_now, faults)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _token(path: Path | None, say: Callable[[str], None]) -> str:
+    if path is None:
+        token = secrets.token_urlsafe(24)
+        say(f"admin endpoint: the bearer token of this run is {token}")
+        return token
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError) as error:
+        raise InputError(str(path), "cannot be read", "a token in the first line") from error
+    if not lines or len(lines[0].strip()) < 16:
+        raise InputError(str(path), "no token", "a token of 16 characters or more in the first line", 1)
+    return lines[0].strip()
