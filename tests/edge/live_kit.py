@@ -55,6 +55,7 @@ class Live:
         proxies: Sequence[str] = (),
         tls: TlsFiles | None = None,
         room: Room | None = None,
+        delay: float = 0.0,
         **policy: Any,
     ) -> None:
         self.memory = Memory()
@@ -63,12 +64,12 @@ class Live:
         made = options or Options([Endpoint("127.0.0.1", 0)])
         made = replace(made, proxies=[parse_network(text) for text in proxies] or made.proxies, tls=tls or made.tls)
         self._options = replace(made, room=room or made.room, grace=5.0)
-        self._policy, self._tenant = policy, tenant
+        self._policy, self._tenant, self._delay = policy, tenant, delay
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
 
     async def _run(self) -> None:
-        current = Current(Source(self._tenant, mx=MailExchanger.EXCHANGE_ONLINE), self.complaints.append)
+        current = Current(Source(self._tenant, mx=MailExchanger.EXCHANGE_ONLINE), self.complaints.append, self._delay)
         policy = Policy("mx.example", current.get, self.memory, **self._policy)
         self.server = EdgeServer(self._options, policy, self._keeper, current, self.complaints.append)
         await self.server.start()

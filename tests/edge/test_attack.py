@@ -17,8 +17,10 @@ import pytest
 
 from sidedoor.edge.crowd import Room
 from sidedoor.edge.interface import Listener, Outcome
+from sidedoor.edge.relay import RelayClients
 from sidedoor.edge.server import Endpoint, Options, TlsFiles
 from sidedoor.edge.users import line_for, read_users
+from sidedoor.mail.network import parse_network
 from tests.audit.audit_kit import accepted_domain, connector, write_settings
 from tests.edge.difference_kit import Authority
 from tests.edge.live_kit import Live, Raw
@@ -176,6 +178,39 @@ def test_no_mistake_makes_an_open_relay(tmp_path: Path, setting: dict[str, Any],
             client.reply()
             assert envelope(client, STRANGER, sender).startswith(b"550 5.7.64")
             client.close()
+
+
+def test_devices_relay_and_nobody_else(tenant: Path) -> None:
+    relay = RelayClients((parse_network("10.1.0.0/16"),))
+    answers = {}
+    with Live(tenant, proxies=["127.0.0.1"], relay=relay) as live:
+        for ip in (b"10.1.2.3", b"10.2.2.3"):
+            for sender in (b"scan@contoso.example", b"a@far.example", b""):
+                client = Raw(live.port, first=b"PROXY TCP4 " + ip + b" 127.0.0.1 1 25\r\n")
+                client.reply()
+                answers[ip, sender] = envelope(client, STRANGER, sender)[:3]
+                client.close()
+    own = (b"10.1.2.3", b"scan@contoso.example")
+    assert answers == {key: b"250" if key == own else b"550" for key in answers}
+
+
+def test_settings_come_into_force_late_and_drop_nobody(tmp_path: Path) -> None:
+    tenant = write_settings(tmp_path / "t", [accepted_domain("contoso.example")])
+    with Live(tenant, delay=4.0) as live:
+        client = Raw(live.port)
+        client.reply()
+        assert envelope(client, sender=b"scan@contoso.example").startswith(b"250")
+        changed = time.monotonic()
+        write_settings(tenant, [accepted_domain("contoso.example")], reject_direct_send=True)
+        answer = b"250"
+        while answer.startswith(b"250") and time.monotonic() - changed < 15:
+            time.sleep(0.2)
+            client.ask(b"RSET")
+            client.ask(b"MAIL FROM:<scan@contoso.example>")
+            answer = client.ask(b"RCPT TO:<" + OWN + b">")
+        assert answer.startswith(b"550 5.7.68")
+        assert time.monotonic() - changed >= 4.0
+        client.close()
 
 
 @pytest.mark.parametrize("name", [b"x%elsewhere.example@contoso.example", b'"x@elsewhere.example"@contoso.example'])

@@ -6,6 +6,7 @@ and the mail that was refused, which no trace lists.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from sidedoor.evidence import values
@@ -16,13 +17,14 @@ from sidedoor.evidence.record import NULL_SENDER, Record
 from sidedoor.evidence.sources import Cells, text
 from sidedoor.evidence.values import RowError
 
-_HEADERS = "the message's own headers (Authentication-Results)"
+_HEADERS = "an edge that checks authentication (--authenticate), or the message's own headers"
 CANNOT_TELL: Mapping[str, str] = {
     "direction": "nothing more is needed: the log says who logged in and which connector matched",
     **dict.fromkeys(("spf", "dkim", "dmarc", "compauth", "compauth_reason"), _HEADERS),
 }
 EDGE_LOG = Format("edge-log", "decision log of sidedoor edge", (), CANNOT_TELL)
 
+_WORD = re.compile(r"[a-z]{1,20}")
 _CONNECTORS = {"partner-connector", "onpremises-connector"}
 _NEEDED = frozenset({"schema", "transaction", "clientip", "envelopesender", "recipient", "outcome", "settingsat"})
 # Steps of the rule that come before RejectDirectSend.
@@ -55,10 +57,19 @@ def _decoder(clock: Clock) -> Decoder:
                 connector=_connector(cells),
                 entry=_entry(cells),
                 treatment=_TREATMENTS.get(text(cells, "outcome") or ""),
+                **_results(cells.get("authentication")),
             )
         ]
 
     return decode
+
+
+def _results(cell: object) -> Mapping[str, str]:
+    """The words of an edge that checks authentication; none of another's."""
+    if not isinstance(cell, Mapping):
+        return {}
+    found = {name: cell.get(name) for name in ("spf", "dkim", "dmarc")}
+    return {name: word for name, word in found.items() if isinstance(word, str) and _WORD.fullmatch(word)}
 
 
 def _connector(cells: Cells) -> str | None:
