@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol, cast
 
 from sidedoor.edge.door import Policy, SessionDoor
@@ -20,6 +20,7 @@ from sidedoor.edge.tlstypes import Channel, TlsFailure
 from sidedoor.mail.network import IPAddress, parse_ip
 from sidedoor.mail.reply import Reply
 
+_address = lru_cache(maxsize=4_096)(parse_ip)  # clients come again
 _MOST_BUFFERED = 256 * 1024
 """Octets taken from a client that waits for an answer, before the socket is left alone."""
 _STEP = 4_096
@@ -79,7 +80,7 @@ class SmtpConnection(asyncio.BufferedProtocol):
         if not name:  # gone already
             self._transport.abort()
             return
-        self._peer = parse_ip(name[0]), name[1]
+        self._peer = _address(name[0]), name[1]
         if self._hub.trusts(self._peer[0]):
             self._head = b""
             self._hub.arrived(self)  # counted, but nobody's yet
