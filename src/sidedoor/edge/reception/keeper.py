@@ -64,19 +64,21 @@ class Reception:
     def _relayed(self, transaction: Transaction) -> Iterator[Treatment]:
         """Copies of devices: one trace field, nothing else touched, so that their signatures stay whole."""
         to = tuple(each for each in transaction.recipients if each.relayed)
+        if not to:
+            return
         content = received(replace(transaction, recipients=to), self.hostname) + transaction.content
         for recipient in to:
             yield plain(recipient, content, Action.RELAY)
 
     async def _received(self, transaction: Transaction, found: MessageAuthentication | None) -> Sequence[Treatment]:
-        own = replace(transaction, recipients=tuple(each for each in transaction.recipients if not each.relayed))
+        taken = tuple(each for each in transaction.recipients if not each.relayed)
+        own = transaction if len(taken) == len(transaction.recipients) else replace(transaction, recipients=taken)
         rules = self.rules()
         below = firewall(own.content, self.hostname) if own.recipients else b""
-        network_id = str(uuid.uuid4())
         treatments: list[Treatment] = []
         for group in _alike(own.recipients):
-            part = replace(own, recipients=group)
-            stamped = Stamped(part, group[0], self.hostname, network_id, found, self.marks)
+            part = own if len(group) == len(own.recipients) else replace(own, recipients=group)
+            stamped = Stamped(part, group[0], self.hostname, found, self.marks)
             content = received(part, self.hostname) + stamped.fields() + below
             if rules is None:
                 treatments += [plain(recipient, content) for recipient in group]
@@ -93,9 +95,9 @@ class Reception:
 
         Not where SPF says that it is not his address: he would be told of mail that he never sent.
         """
-        if found is not None and found.spf is not None and found.spf.result is SpfResult.FAIL:
-            return
         refused = [one for one in treatments if one.action is Action.REJECT and one.reply is not None]
+        if not refused or (found is not None and found.spf is not None and found.spf.result is SpfResult.FAIL):
+            return
         outcomes = [
             Outcome(str(one.recipient.address), Fate.FAILED, f"{one.reply.code} {one.reply.enhanced} {one.reply.text}")
             for one in refused

@@ -7,6 +7,7 @@ section 5 asks whoever adds Authentication-Results to take off those that claim 
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ _RESULTS = b"authentication-results:"
 _FIELD = re.compile(rb"[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*")
 _UNSAFE = re.compile(r"[^!-~]")
 _MOST_HELO = 255
+_MESSAGES = uuid.UUID("5d0d2a8e-6f0c-4f0e-9d3c-5e1de0000001")
 _INTERNAL = frozenset({Submission.AUTHENTICATED, Submission.ONPREMISES_CONNECTOR})
 
 
@@ -61,12 +63,11 @@ def _forged(field: bytes, hostname: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Stamped:
-    """What goes on top of a message to `recipient`; `network_message_id` a GUID. `authentication` None: not checked."""
+    """What goes on top of a message to `recipient`. `authentication` None: not checked."""
 
     transaction: Transaction
     recipient: Recipient
     hostname: str
-    network_message_id: str
     authentication: MessageAuthentication | None = None
     marks: Marks = Marks.TWIN
 
@@ -82,8 +83,10 @@ class Stamped:
 
     def twin(self) -> bytes:
         """The fields that Exchange Online would show besides."""
-        named = f"X-MS-Exchange-Organization-Network-Message-Id: {self.network_message_id}\r\n"
-        named += f"X-MS-Exchange-CrossTenant-Network-Message-Id: {self.network_message_id}\r\n"
+        # One for the message, whoever its recipients are: made of the transaction's id, which is random.
+        name = uuid.uuid5(_MESSAGES, self.transaction.id)
+        named = f"X-MS-Exchange-Organization-Network-Message-Id: {name}\r\n"
+        named += f"X-MS-Exchange-CrossTenant-Network-Message-Id: {name}\r\n"
         transaction = self.transaction
         marks = marks_of(self.recipient, transaction.session, self.hostname, transaction.received_at)
         return named.encode() + marks
