@@ -61,6 +61,7 @@ class Spool:
     async def _write(self) -> None:
         try:
             while self._pending:
+                await asyncio.sleep(0)  # who is being read at this moment may come along: a seventh more a second
                 batch = self._next_batch()
                 await self._commit(batch)
         finally:
