@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from functools import lru_cache, partial
 from typing import Protocol, cast
 
@@ -23,8 +23,23 @@ from sidedoor.mail.reply import Reply
 _address = lru_cache(maxsize=4_096)(parse_ip)  # clients come again
 _MOST_BUFFERED = 256 * 1024
 """Octets taken from a client that waits for an answer, before the socket is left alone."""
+_MANY = 512
 _STEP = 4_096
 """Octets of content that count as moving on."""
+
+
+_ids: Iterator[str] = iter(())
+
+
+def _new_id() -> str:
+    """16 hexadecimal digits. The system is asked for many at a time, because asking is what costs."""
+    global _ids  # noqa: PLW0603  # what is left of the last answer
+    name = next(_ids, None)
+    if name is None:
+        digits = os.urandom(8 * _MANY).hex()
+        _ids = iter([digits[at : at + 16] for at in range(0, len(digits), 16)])
+        name = next(_ids)
+    return name
 
 
 class Hub(Protocol):
@@ -56,7 +71,7 @@ class Hub(Protocol):
         """Run it; a server that stops waits for it."""
 
 
-class SmtpConnection(asyncio.BufferedProtocol):
+class SmtpConnection(asyncio.Protocol):
     """`moved` and `marker` are the server's, to see which clients move on; `client_ip` None until it is known."""
 
     def __init__(self, hub: Hub, offer: Offer, listener: Listener) -> None:
@@ -92,20 +107,10 @@ class SmtpConnection(asyncio.BufferedProtocol):
         if not self._hub.arrived(self):
             self.turn_away(replies.TOO_MANY_CONNECTIONS)
             return
-        session = Session(secrets.token_hex(8), self._listener, client_ip, port, proxy)
+        session = Session(_new_id(), self._listener, client_ip, port, proxy)
         self._door = SessionDoor(self._hub.policy, session)
         self._machine = SmtpMachine(self._offer, self._door)
         self._flush()
-
-    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002  # asyncio's name
-        """asyncio: where to put octets. One buffer serves all connections, because nobody holds it for long."""
-        return self._hub.buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """asyncio: octets are in the buffer."""
-        with memoryview(self._hub.buffer) as view:
-            data = bytes(view[:nbytes])
-        self.data_received(data)
 
     def data_received(self, data: bytes) -> None:
         """Octets came."""
@@ -341,3 +346,17 @@ class SmtpConnection(asyncio.BufferedProtocol):
 
 def _reply(answer: Answer) -> Reply:
     return answer.reply if isinstance(answer, Receipt) else answer
+
+
+class BufferedConnection(SmtpConnection, asyncio.BufferedProtocol):
+    """For asyncio's own event loop, which makes a large buffer anew for each read of a plain protocol."""
+
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002  # asyncio's name
+        """asyncio: where to put octets. One buffer serves all connections, because nobody holds it for long."""
+        return self._hub.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """asyncio: octets are in the buffer."""
+        with memoryview(self._hub.buffer) as view:
+            data = bytes(view[:nbytes])
+        self.data_received(data)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from sidedoor.edge.connection import SmtpConnection
+from sidedoor.edge.connection import BufferedConnection, SmtpConnection
 from sidedoor.edge.crowd import Crowd, Room
 from sidedoor.edge.current import Current
 from sidedoor.edge.door import Policy
@@ -68,6 +68,7 @@ class EdgeServer:
         self.buffer = bytearray(_BUFFER)
         self._options, self._current, self._say = options, current, say
         self._crowd = Crowd(options.room)
+        self._connection: type[SmtpConnection] = SmtpConnection
         self._servers: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
@@ -98,6 +99,8 @@ class EdgeServer:
     async def start(self) -> None:
         """Listen. Raises UsageError where that cannot be."""
         loop = asyncio.get_running_loop()
+        own = type(loop).__module__.startswith("asyncio")
+        self._connection = BufferedConnection if own else SmtpConnection
         for host, port, listener in self._options.endpoints:
             offer = Offer(
                 self.policy.hostname,
@@ -105,7 +108,7 @@ class EdgeServer:
                 auth=listener is Listener.SUBMISSION and self._options.users is not None,
                 limits=self._options.limits,
             )
-            make = partial(SmtpConnection, self, offer, listener)
+            make = partial(self._connection, self, offer, listener)
             try:
                 server = await loop.create_server(make, host, port, backlog=1_024)
             except OSError as error:
