@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidedoor.edge.milter.server import serve_milter
-from sidedoor.edge.milter.session import Asked, MilterSession
+from sidedoor.edge.milter.server import MilterServer
+from sidedoor.edge.milter.session import Asked, Budget, MilterSession
 from sidedoor.edge.milter.wire import (
     ACCEPT,
     CONTINUE,
+    TEMPORARY_FAILURE,
     Command,
     MilterError,
     Packet,
@@ -25,11 +26,13 @@ from sidedoor.edge.milter.wire import (
     quarantine,
     reply,
 )
+from sidedoor.mail.address import Address, parse_address
+from sidedoor.mail.fact import Unknown
 from sidedoor.mail.reply import Reply
 from sidedoor.policy.facts import ClientCertificate, Envelope, Tls
+from tests.edge.milter_kit import ABORT, END, NEGOTIATE, Wire, connect, fields, header, macro, mail, told
 
 REFUSED = Reply(550, "5.7.68", "TenantInboundAttribution; Direct Send not allowed, 100% sure")
-NEGOTIATE = Packet(Command.NEGOTIATE, struct.pack("!LLL", 6, 0x1FF, 0x1FFFFF))
 
 
 @dataclass
@@ -40,6 +43,13 @@ class Recorder:
     asked: list[tuple[Asked, Envelope]] = field(default_factory=list)
     ended: list[Asked] = field(default_factory=list)
     broken_off: int = 0
+    bodies: bool = False
+
+    def reads_bodies(self) -> bool:
+        return self.bodies
+
+    def postmaster(self) -> Address | None:
+        return parse_address("postmaster@contoso.com")
 
     def recipient(self, asked: Asked, envelope: Envelope) -> Reply | None:
         self.asked.append((asked, envelope))
@@ -51,22 +61,6 @@ class Recorder:
 
     def abandoned(self) -> None:
         self.broken_off += 1
-
-
-def fields(command: Command, *values: str) -> Packet:
-    return Packet(command, "".join(f"{value}\0" for value in values).encode("utf-8", "surrogateescape"))
-
-
-def macro(stage: bytes, **values: str) -> Packet:
-    return Packet(Command.MACRO, stage + "".join(f"{{{name}}}\0{value}\0" for name, value in values.items()).encode())
-
-
-def connect(ip: str = "203.0.113.10", family: bytes = b"4") -> Packet:
-    return Packet(Command.CONNECT, b"host\0" + family + struct.pack("!H", 4711) + ip.encode() + b"\0")
-
-
-def told(session: MilterSession, *packets: Packet) -> list[bytes]:
-    return [given for packet in packets for given in session.receive(packet)]
 
 
 def test_a_message_from_beginning_to_end() -> None:
@@ -90,7 +84,7 @@ def test_a_message_from_beginning_to_end() -> None:
     assert asked.connection.authenticated_as is None
     assert str(envelope.envelope_sender) == "scan@contoso.com"
     assert door.ended[0].recipients == ["<a@contoso.com>"]
-    assert door.ended[0].header_from == "scan@contoso.com"
+    assert door.ended[0].header == b"From: Scanner <Scan@Contoso.com>\r\n"
     assert door.ended[0].queue_id == "4Xyz"
 
 
@@ -141,18 +135,98 @@ def test_a_malformed_address_is_refused_by_itself() -> None:
 
 def test_octets_from_hostile_clients_are_only_octets() -> None:
     door = Recorder()
+    hello = Packet(Command.HELO, b"\xff\xfe" + b"x" * 300 + b"\0")
     session = MilterSession(door)
-    told(
-        session,
-        connect(),
-        Packet(Command.HELO, b"\xff\xfe" + b"x" * 300 + b"\0"),
-        fields(Command.MAIL, "<a@contoso.com>"),
-    )
-    told(session, fields(Command.RECIPIENT, "<b@contoso.com>"))
+    told(session, connect(), hello, *mail("<a@contoso.com>", "<b@contoso.com>"))
     for _ in range(5_000):
         told(session, fields(Command.HEADER, "X", "y" * 100))
-    told(session, fields(Command.HEADER, "Big", "z" * 200_000), Packet(Command.END_OF_MESSAGE, b""))
-    assert len(door.ended[0].headers) == 1_000
+    told(session, fields(Command.HEADER, "Big", "z" * 200_000), END)
+    assert 256 * 1024 < len(door.ended[0].header) < 600 * 1024  # enough to be refused as too big, and no more
+
+
+def test_the_milter_names_the_macros_it_needs() -> None:
+    (given,) = told(MilterSession(Recorder()), NEGOTIATE)
+    assert struct.unpack("!LLL", given[5:17])[1] & 0x100
+    assert b"\0\0\0\1{tls_version} {cipher} {cert_subject} {cert_issuer}\0" in given
+    older = Packet(Command.NEGOTIATE, struct.pack("!LLL", 6, 0x3F, 0x1FFFFF))
+    (given,) = told(MilterSession(Recorder()), older)
+    assert given == answer(b"O", struct.pack("!LLL", 6, 0x3D, 0x310))
+
+
+@pytest.mark.parametrize(
+    ("told_of_tls", "expected"),
+    [
+        ({"cert_subject": "mail.contoso.com", "cert_issuer": "CA"}, ClientCertificate("mail.contoso.com")),
+        ({"cert_subject": "", "cert_issuer": "CA"}, ClientCertificate(None)),  # verified, all its names elsewhere
+        ({"cert_issuer": "CA"}, ClientCertificate(None)),
+        ({}, None),  # none, or one that does not verify
+    ],
+)
+def test_which_certificate_postfix_tells(told_of_tls: dict[str, str], expected: ClientCertificate | None) -> None:
+    door = Recorder()
+    hello = macro(b"H", tls_version="TLSv1.2", cipher="x", **told_of_tls)
+    told(MilterSession(door), NEGOTIATE, connect(), hello, *mail("<a@contoso.com>", "<b@contoso.com>"))
+    assert door.asked[0][0].connection.tls == Tls("TLS1.2", expected)
+
+
+def test_a_login_that_is_told_no_more_is_gone() -> None:
+    door = Recorder()
+    session = MilterSession(door)
+    told(session, NEGOTIATE, macro(b"C", j="mx"), connect(), macro(b"M", auth_authen="alice", mail_addr="a@x"))
+    told(session, *mail("<a@contoso.com>", "<b@contoso.com>"), ABORT)  # and then STARTTLS, which forgets it
+    told(session, macro(b"M", mail_addr="a@x"), *mail("<a@contoso.com>", "<b@contoso.com>"))
+    assert [asked.connection.authenticated_as for asked, _ in door.asked] == ["alice", None]
+
+
+def test_a_client_without_an_address_is_unknown_and_not_our_own() -> None:
+    door = Recorder()
+    session = MilterSession(door)
+    unknown = Packet(Command.CONNECT, b"unknown\0U")
+    assert told(session, unknown, *mail("<a@contoso.com>", "<b@contoso.com>")) == [CONTINUE] * 3
+    assert isinstance(door.asked[0][0].connection.client_ip, Unknown)
+
+
+@pytest.mark.parametrize(
+    "packet", [fields(Command.RECIPIENT, "<a@contoso.com>"), END, fields(Command.HEADER, "a", "b")]
+)
+def test_nothing_passes_that_did_not_begin_with_mail(packet: Packet) -> None:
+    session = MilterSession(Recorder())
+    told(session, NEGOTIATE, connect())
+    with pytest.raises(MilterError):
+        session.receive(packet)
+
+
+def test_postmaster_needs_no_domain() -> None:
+    door = Recorder()
+    told(MilterSession(door), connect(), *mail("<a@x.org>", "<Postmaster>"))
+    assert str(door.asked[0][1].recipient) == "postmaster@contoso.com"
+
+
+def test_bodies_are_read_where_they_are_wanted_up_to_a_bound() -> None:
+    door = Recorder(bodies=True)
+    session = MilterSession(door)
+    (given,) = told(session, NEGOTIATE)
+    assert not struct.unpack("!LLL", given[5:17])[2] & 0x10
+    pieces = [Packet(Command.BODY, b"x" * 1_000), Packet(Command.BODY, b"y" * 10)]
+    told(session, connect(), *mail("<a@contoso.com>", "<b@contoso.com>"), *pieces, Packet(Command.END_OF_MESSAGE, b"z"))
+    assert door.ended[0].body == bytearray(b"x" * 1_000 + b"y" * 10 + b"z")
+    many = [Packet(Command.BODY, b"x" * 1_000_000)] * 25
+    told(session, *mail("<a@contoso.com>", "<b@contoso.com>"), *many, END)
+    assert isinstance(door.ended[1].body, Unknown)
+
+
+def test_where_memory_is_short_messages_come_again() -> None:
+    door, budget = Recorder(bodies=True), Budget(1_500)
+    session, other = MilterSession(door, budget), MilterSession(door, budget)
+    for each in (session, other):
+        told(each, NEGOTIATE, connect(), *mail("<a@contoso.com>", "<b@contoso.com>"))
+        told(each, Packet(Command.BODY, b"x" * 1_000))
+    assert told(other, END) == [TEMPORARY_FAILURE]
+    assert told(session, END)[-1] == CONTINUE
+    assert (budget.left, door.broken_off, len(door.ended)) == (1_500, 1, 1)
+    told(other, *mail("<a@contoso.com>", "<b@contoso.com>"), Packet(Command.BODY, b"x" * 1_000))
+    other.close()
+    assert budget.left == 1_500
 
 
 @pytest.mark.parametrize(
@@ -168,7 +242,7 @@ def test_octets_from_hostile_clients_are_only_octets() -> None:
 def test_what_is_no_milter_client_is_turned_away(data: bytes) -> None:
     session = MilterSession(Recorder())
     with pytest.raises(MilterError):
-        [list(session.receive(packet)) for packet in Packets().feed(data)]
+        told(session, *Packets().feed(data))
 
 
 @given(st.lists(st.tuples(st.sampled_from(Command), st.binary(max_size=60)), max_size=12), st.data())
@@ -183,10 +257,10 @@ def test_packets_come_out_whatever_the_pieces(packets: list[tuple[Command, bytes
 
 @given(st.lists(st.tuples(st.sampled_from(Command), st.binary(max_size=80)), max_size=15))
 def test_any_packets_give_answers_or_our_error(packets: list[tuple[Command, bytes]]) -> None:
-    session = MilterSession(Recorder())
+    session = MilterSession(Recorder(bodies=True))
     try:
         for command, content in packets:
-            assert all(isinstance(given, bytes) for given in session.receive(Packet(command, content)))
+            assert all(isinstance(given, bytes) for given in told(session, Packet(command, content)))
     except MilterError:
         return
 
@@ -196,20 +270,52 @@ def test_a_fault_in_the_door_is_a_temporary_failure() -> None:
         def recipient(self, asked: Asked, envelope: Envelope) -> Reply | None:
             raise RuntimeError("a fault")
 
-    async def run() -> bytes:
-        server = await serve_milter("127.0.0.1", 0, Broken)
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        for packet in (
-            connect(),
-            fields(Command.MAIL, "<a@contoso.com>"),
-            fields(Command.RECIPIENT, "<b@contoso.com>"),
-        ):
-            writer.write(answer(packet.command.value, packet.data))
-        given = await reader.readexactly(15)
-        writer.write(answer(b"Q"))
-        assert await reader.read() == b""
-        writer.close()
-        server.close()
+    async def run() -> list[bytes]:
+        server = MilterServer(Broken)
+        await server.start("127.0.0.1", 0)
+        client = await Wire.open(server.port)
+        await client.say(connect(), *mail("<a@contoso.com>", "<b@contoso.com>"))
+        given = await client.hear(3)
+        await client.say(Packet(Command.QUIT, b""))
+        assert await client.reader.read() == b""
+        client.close()
+        await server.close()
         return given
 
-    assert asyncio.run(run()) == CONTINUE + CONTINUE + answer(b"t")
+    assert asyncio.run(run()) == [CONTINUE, CONTINUE, TEMPORARY_FAILURE]
+
+
+async def _one_message(port: int, number: int) -> bytes:
+    client = await Wire.open(port)
+    await client.say(NEGOTIATE, connect(f"203.0.113.{number % 250}"), *mail(f"<s{number}@contoso.com>", "<a@x.org>"))
+    await client.hear(4)
+    await asyncio.sleep(0.05)  # so that all are open at once
+    await client.say(*header(Subject=str(number)), END)
+    given = await client.hear(5)
+    client.close()
+    return given[-1]
+
+
+def test_200_clients_at_once_and_slow_ones_and_one_that_is_gone() -> None:
+    door = Recorder()
+
+    async def run() -> list[bytes]:
+        server = MilterServer(lambda: door)
+        await server.start("127.0.0.1", 0)
+        slow = await Wire.open(server.port)
+        slow.writer.write(b"\0\0")  # half a length, and then nothing
+        gone = await Wire.open(server.port)
+        await gone.say(NEGOTIATE, connect(), *mail("<gone@contoso.com>", "<a@x.org>"))
+        await gone.hear(4)
+        gone.writer.transport.abort()
+        stranger = await Wire.open(server.port)
+        stranger.writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        assert await stranger.reader.read() == b""
+        given = await asyncio.gather(*(_one_message(server.port, number) for number in range(200)))
+        await server.close()
+        assert await slow.reader.read() == b""
+        return given
+
+    assert asyncio.run(run()) == [CONTINUE] * 200
+    assert len(door.ended) == 200
+    assert door.broken_off == 1

@@ -162,8 +162,9 @@ def test_a_connector_by_certificate(world: World) -> None:
     world.settings(gateway, rejects=True)
     world.until(lambda answer: answer[0] == 550)
     assert world.rcpt(certificate="mail.contoso.example", tls=True)[0] == 250
-    assert world.rcpt(certificate="other.example", tls=True)[0] == 550
     assert world.rcpt(tls=True)[0] == 550
+    # Postfix told the subject of a verified certificate and no other names; one of those might fit.
+    assert world.rcpt(certificate="other.example", tls=True)[0] == 451
     taken = world.written(lambda each: each["connector"] == "Gateway")
     assert taken["tls"]["client_certificate"]["subject_cn"] == "mail.contoso.example"
     assert taken["tls"]["version"] == "TLS1.3"

@@ -19,7 +19,9 @@ from sidedoor.tenant.snapshot import MailExchanger
 if TYPE_CHECKING:
     from sidedoor.edge.current import Current
     from sidedoor.edge.door import Policy
-    from sidedoor.edge.milter.rules import HeaderRules
+    from sidedoor.edge.milter.door import MilterDoor
+    from sidedoor.edge.milter.rules import MessageRules
+    from sidedoor.edge.milter.server import MilterServer
     from sidedoor.edge.settings import Settings
 
 _file = click.Path(path_type=Path)
@@ -62,7 +64,7 @@ class Wanted(NamedTuple):
     "--transport-rules/--no-transport-rules",
     default=True,
     show_default=True,
-    help="Whether the tenant's transport rules are run, as far as a header tells.",
+    help="Whether the tenant's transport rules are run, on the messages that Postfix tells.",
 )
 @click.option(
     "--mx",
@@ -78,7 +80,9 @@ class Wanted(NamedTuple):
 )
 def milter_command(**given: object) -> int:
     """Answer Postfix's questions about clients, senders and recipients as Exchange Online would."""
-    asyncio.run(_serve(Wanted(**given)))  # type: ignore[arg-type]  # click has checked them
+    wanted = Wanted(**given)  # type: ignore[arg-type]  # click has checked them
+    with asyncio.Runner(loop_factory=parts.loop_factory()) as runner:
+        runner.run(_serve(wanted))
     return 0
 
 
@@ -100,34 +104,50 @@ async def _serve(wanted: Wanted) -> None:
     policy = Policy(hostname, current.get, parts.log_of(wanted.log, _say), wanted.audit_only, tempfail)
     rules = _rules(current.get, hostname) if wanted.transport_rules else _no_rules
     server = await _listen(wanted.listen, lambda: MilterDoor(policy, rules))
-    _say(f"listening on {wanted.listen}")
-    for warning in current.settings.warnings:
-        _say(f"warning: {warning}")
-    _say(f"settings in force: {current.settings.summary()}")
+    for line in _lines(wanted, current):
+        _say(line)
     rules()
-    await _until_told(policy, current)
-    server.close()
-    current.close()
-    policy.log.close()
+    try:
+        await _until_told(policy, current)
+    finally:
+        await server.close()
+        current.close()
+        policy.log.close()
     _say("stopped")
+
+
+def _lines(wanted: Wanted, current: Current) -> list[str]:
+    """What the operator has to know at the start."""
+    lines = [f"listening on {wanted.listen}"]
+    if not wanted.listen.startswith(("unix:", "127.", "[::1]:", "localhost:")):
+        lines.append("warning: whoever reaches this port can ask about the tenant; let only Postfix reach it")
+    if wanted.log is None:
+        lines.append("decisions are not written down: give --log")
+    if wanted.audit_only:
+        lines.append("audit only: what would be refused is written down and let pass, but for mail to strangers")
+    lines += [f"warning: {warning}" for warning in current.settings.warnings]
+    return [*lines, f"settings in force: {current.settings.summary()}"]
 
 
 def _no_rules() -> None:
     return None
 
 
-async def _listen(where: str, door: Callable[[], object]) -> asyncio.Server:
+async def _listen(where: str, door: Callable[[], MilterDoor]) -> MilterServer:
     from sidedoor.edge.interface import Listener
-    from sidedoor.edge.milter.server import serve_milter
+    from sidedoor.edge.milter.server import MilterServer
 
+    server = MilterServer(door)
     kind, _, path = where.partition(":")
     try:
         if kind == "unix":
-            return await serve_milter("", 0, door, Path(path))  # type: ignore[arg-type]  # a MilterDoor
-        endpoint = parts.endpoint_of(where, Listener.MILTER)
-        return await serve_milter(endpoint.host, endpoint.port, door)  # type: ignore[arg-type]
+            await server.start("", 0, Path(path))
+        else:
+            endpoint = parts.endpoint_of(where, Listener.MILTER)
+            await server.start(endpoint.host, endpoint.port)
     except OSError as error:
         raise UsageError(f"cannot listen on {where}: {error.strerror or error}") from error
+    return server
 
 
 async def _until_told(policy: Policy, current: Current) -> None:
@@ -151,18 +171,18 @@ async def _until_told(policy: Policy, current: Current) -> None:
     watching.cancel()
 
 
-def _rules(settings: Callable[[], Settings], hostname: str) -> Callable[[], HeaderRules | None]:
+def _rules(settings: Callable[[], Settings], hostname: str) -> Callable[[], MessageRules | None]:
     """The transport rules in force, compiled once for each new settings."""
-    from sidedoor.edge.milter.rules import HeaderRules
+    from sidedoor.edge.milter.rules import MessageRules
     from sidedoor.edge.reception.tenant_rules import rules_of
 
-    known: list[tuple[Settings, HeaderRules | None]] = []
+    known: list[tuple[Settings, MessageRules | None]] = []
 
-    def get() -> HeaderRules | None:
+    def get() -> MessageRules | None:
         now = settings()
         if not known or known[0][0] is not now:
             compiled = rules_of(now.rule.snapshot)
-            known[:] = [(now, None if compiled is None else HeaderRules(compiled.rules, hostname))]
+            known[:] = [(now, None if compiled is None else MessageRules(compiled.rules, hostname))]
             _say(f"transport rules in force: {len(compiled.rules.rules) if compiled else 0}")
             for warning in compiled.warnings() if compiled else ():
                 _say(f"transport rules: {warning}")

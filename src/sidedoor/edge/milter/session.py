@@ -1,19 +1,20 @@
 """One connection of a mail server: packets in, answers out, the rule asked for each recipient. No I/O.
 
 Postfix's macros tell what it knows of the client (https://www.postfix.org/MILTER_README.html#macros): `tls_version`,
-`cert_subject` (the common name of a certificate that it has verified; it tells no alternative names), `auth_authen`.
+`cert_subject` and `cert_issuer` (common names, told of a certificate that it has verified, "" where there is none; it
+tells no alternative names), `auth_authen`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field
-from email.utils import parseaddr
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from sidedoor.edge.milter.wire import (
     ACCEPT,
     CONTINUE,
+    TEMPORARY_FAILURE,
     Actions,
     Command,
     MilterError,
@@ -24,43 +25,69 @@ from sidedoor.edge.milter.wire import (
     negotiated,
     reply,
 )
-from sidedoor.mail.address import AddressError, parse_address, parse_envelope_sender
+from sidedoor.mail.address import Address, AddressError, parse_address, parse_envelope_sender
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.mail.network import IPAddress
 from sidedoor.mail.reply import Reply
 from sidedoor.policy.facts import ClientCertificate, Connection, Envelope, Tls
 
-_MOST_HEADERS = 1_000
-_MOST_HEADER = 64 * 1024
-_NO_SESSION = Unknown("Postfix told no TLS macro (smtpd_milters only)")
+Answers: TypeAlias = Iterable[bytes] | Awaitable[Sequence[bytes]]
+_MOST_HEADER = 257 * 1024  # beyond the 256 KB at which `content.look` refuses a message
+_MOST_BODY = 20 << 20  # beyond what `reception.parts` looks into
+_NO_SESSION = Unknown("Postfix told no macro at all")
+_NOT_READ = Unknown("the mail server was not asked for the body")
+_TOO_BIG = Unknown("the body is larger than the milter looks into (20 MB)")
+_LATEST = (b"E", b"N", b"T", b"R", b"M", b"H", b"C")  # stages of macros, the latest first
+
+
+@dataclass(slots=True)
+class Budget:
+    """Octets of bodies that all connections together may hold; messages beyond it are put off."""
+
+    left: int = 512 << 20
+
+    def take(self, octets: int) -> bool:
+        """Whether there was as much left; then it is taken."""
+        if octets > self.left:
+            return False
+        self.left -= octets
+        return True
+
+    def give(self, octets: int) -> None:
+        """Back what was taken."""
+        self.left += octets
 
 
 @dataclass(slots=True)
 class Asked:
-    """A message as far as it has come: the facts, and the recipients Postfix was told to take."""
+    """A message as far as it has come: the facts, and the recipients Postfix was told to take, as it wrote them.
+
+    header: the fields with their CRLF, without the empty line. body: what follows it, unknown where it was not read.
+    """
 
     connection: Connection
     envelope_sender: str
     recipients: list[str] = field(default_factory=list)
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    header: bytearray = field(default_factory=bytearray)
+    body: Fact[bytearray] = _NOT_READ
     queue_id: str = ""
     client_port: int = 0
     cipher: str = ""
-
-    @property
-    def header_from(self) -> str | None:
-        """The address in the first From field, lower case; None where there is none yet."""
-        value = next((value for name, value in self.headers if name.lower() == "from"), None)
-        return parseaddr(value)[1].lower() or None if value is not None else None
 
 
 class Door(Protocol):
     """What the session asks."""
 
+    def reads_bodies(self) -> bool:
+        """Whether the bodies of messages are wanted, asked once a connection."""
+
+    def postmaster(self) -> Address | None:
+        """Whom `RCPT TO:<postmaster>` without a domain means (RFC 5321 section 4.5.1); None for nobody."""
+
     def recipient(self, asked: Asked, envelope: Envelope) -> Reply | None:
         """The refusal of one more recipient, None to take it. Whoever answers writes the decision down."""
 
-    def message(self, asked: Asked) -> Sequence[bytes]:
+    def message(self, asked: Asked) -> Sequence[bytes] | Awaitable[Sequence[bytes]]:
         """Answers to the end of the message: changes first, the verdict last (see `wire`)."""
 
     def abandoned(self) -> None:
@@ -70,101 +97,158 @@ class Door(Protocol):
 class MilterSession:
     """Feed it packets in order; it gives the answers of each."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
-        self._macros: dict[str, str] = {}
+    def __init__(self, door: Door, budget: Budget | None = None) -> None:
+        self._door, self._budget = door, Budget() if budget is None else budget
+        self._macros: dict[bytes, dict[str, str]] = {}
         self._address: Fact[IPAddress | None] = Unknown("Postfix told no client")
         self._helo: str | None = None
         self._asked: Asked | None = None
+        self._own = self._reads = self._starved = False
+        self._taken = 0  # of the budget
         self._steps = {
             Command.NEGOTIATE: self._negotiate, Command.MACRO: self._macro, Command.CONNECT: self._connect,
             Command.HELO: self._hello, Command.MAIL: self._mail, Command.RECIPIENT: self._recipient,
-            Command.HEADER: self._header, Command.END_OF_MESSAGE: self._end, Command.ABORT: self._abort,
-            Command.NEXT_CLIENT: self._next_client, Command.QUIT: self._next_client,
+            Command.HEADER: self._header, Command.BODY: self._body, Command.END_OF_MESSAGE: self._end,
+            Command.ABORT: self._abort, Command.NEXT_CLIENT: self._next_client, Command.QUIT: self._next_client,
         }  # fmt: skip
 
-    def receive(self, packet: Packet) -> Iterable[bytes]:
+    def receive(self, packet: Packet) -> Answers:
         """The answers to one packet; none for those that want none. Raises MilterError."""
         step = self._steps.get(packet.command)
         return (CONTINUE,) if step is None else step(packet)
 
-    def _negotiate(self, packet: Packet) -> Iterable[bytes]:
+    def _negotiate(self, packet: Packet) -> Answers:
         wanted = Actions.ADD_HEADER | Actions.CHANGE_HEADER | Actions.QUARANTINE
-        return (negotiated(packet, wanted, Skips.BODY | Skips.UNKNOWN | Skips.DATA),)
+        wanted |= Actions.ADD_RECIPIENT | Actions.DELETE_RECIPIENT
+        self._reads = self._door.reads_bodies()
+        skips = Skips.UNKNOWN | Skips.DATA | (Skips(0) if self._reads else Skips.BODY)
+        return (negotiated(packet, wanted, skips),)
 
-    def _macro(self, packet: Packet) -> Iterable[bytes]:
-        self._macros.update(macros(packet)[1])
+    def _macro(self, packet: Packet) -> Answers:
+        # What a stage tells takes the place of what it told before: a login is gone after STARTTLS, say.
+        stage, told = macros(packet)
+        if stage in _LATEST:
+            self._macros[stage] = dict(told)
         return ()
 
-    def _connect(self, packet: Packet) -> Iterable[bytes]:
-        # The macros of a connection come before it, so they are forgotten when the client before is gone.
+    def _told(self, name: str) -> str | None:
+        return next((self._macros[stage][name] for stage in _LATEST if name in self._macros.get(stage, ())), None)
+
+    def _connect(self, packet: Packet) -> Answers:
+        # The macros of a connection come before it; those of other stages are a former client's.
         self._drop()
+        self._macros = {stage: told for stage, told in self._macros.items() if stage == b"C"}
         self._helo, self._address = None, client_address(packet)
         return (CONTINUE,)
 
-    def _hello(self, packet: Packet) -> Iterable[bytes]:
+    def _hello(self, packet: Packet) -> Answers:
         self._helo = (packet.fields or [""])[0]
         return (CONTINUE,)
 
-    def _mail(self, packet: Packet) -> Iterable[bytes]:
-        sender = (packet.fields or ["<>"])[0]
+    def _mail(self, packet: Packet) -> Answers:
         self._drop()
-        port, cipher = self._macros.get("client_port", ""), self._macros.get("cipher", "")
-        self._asked = Asked(
-            self._connection(), sender, queue_id=self._macros.get("i", ""),
-            client_port=int(port) if port.isascii() and port.isdecimal() and len(port) < 6 else 0, cipher=cipher[:64],
-        )  # fmt: skip
-        if self._asked.connection.client_ip is None:
-            # A local socket: mail of the server's own (sendmail command, bounces), never at the front door.
-            self._asked = None
+        for stage in _LATEST[:-3]:
+            self._macros.pop(stage, None)
+        connection = self._connection()
+        # A local socket: mail of the server's own (sendmail command, bounces), never at the front door.
+        self._own = connection.client_ip is None
+        if self._own:
             return (ACCEPT,)
+        port = self._told("client_port") or ""
+        self._asked = Asked(
+            connection, (packet.fields or ["<>"])[0],
+            body=bytearray() if self._reads else _NOT_READ,
+            client_port=int(port) if port.isascii() and port.isdecimal() and len(port) < 6 else 0,
+            cipher=(self._told("cipher") or "")[:64],
+        )  # fmt: skip
         return (CONTINUE,)
 
     def _connection(self) -> Connection:
-        login = self._macros.get("auth_authen") or None
-        return Connection(self._address, self._helo, self._tls(), login)
+        return Connection(self._address, self._helo, self._tls(), self._told("auth_authen") or None)
 
     def _tls(self) -> Fact[Tls | None]:
-        """Postfix sends `tls_version` with TLS only; no other macro of a connection means that it sends none at all."""
-        version = self._macros.get("tls_version")
+        version = self._told("tls_version")
         if not version:
-            return None if self._macros else _NO_SESSION
-        subject = self._macros.get("cert_subject")
-        return Tls(version.replace("v", ""), ClientCertificate(subject) if subject else None)
+            return None if any(self._macros.values()) else _NO_SESSION
+        subject = self._told("cert_subject")
+        verified = subject is not None or self._told("cert_issuer") is not None
+        return Tls(version.replace("v", ""), ClientCertificate(subject or None) if verified else None)
 
-    def _recipient(self, packet: Packet) -> Iterable[bytes]:
-        if self._asked is None:
+    def _message(self) -> Asked | None:
+        """The message in progress; None for mail of the server's own."""
+        if self._asked is None and not self._own:
+            raise MilterError("a message that did not begin with MAIL")
+        return self._asked
+
+    def _recipient(self, packet: Packet) -> Answers:
+        asked = self._message()
+        if asked is None:
             return (ACCEPT,)
         recipient = (packet.fields or [""])[0]
-        self._asked.queue_id = self._macros.get("i", self._asked.queue_id)
         try:
-            sender = parse_envelope_sender(self._asked.envelope_sender)
-            envelope = Envelope(sender, parse_address(recipient.strip("<>")))
+            envelope = Envelope(parse_envelope_sender(asked.envelope_sender), self._addressed(recipient))
         except AddressError as error:
             return (reply(Reply(553, "5.1.3", f"{error}")),)
-        refusal = self._door.recipient(self._asked, envelope)
+        asked.queue_id = self._told("i") or ""
+        refusal = self._door.recipient(asked, envelope)
         if refusal is not None:
             return (reply(refusal),)
-        self._asked.recipients.append(recipient)
+        asked.recipients.append(recipient)
         return (CONTINUE,)
 
-    def _header(self, packet: Packet) -> Iterable[bytes]:
-        if self._asked is not None and len(self._asked.headers) < _MOST_HEADERS and len(packet.data) <= _MOST_HEADER:
-            name, value, *_ = [*packet.fields, "", ""]
-            self._asked.headers.append((name, value))
+    def _addressed(self, recipient: str) -> Address:
+        bare = recipient.strip("<>")
+        somebody = self._door.postmaster() if bare.lower() == "postmaster" else None
+        return parse_address(bare) if somebody is None else somebody
+
+    def _header(self, packet: Packet) -> Answers:
+        asked = self._message()
+        if asked is not None and len(asked.header) <= _MOST_HEADER:
+            name, _, rest = packet.data.partition(b"\0")
+            value = rest.rstrip(b"\0").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+            asked.header += (name + b": " + value + b"\r\n")[:_MOST_HEADER]
         return (CONTINUE,)
 
-    def _end(self, _: Packet) -> Iterable[bytes]:
-        if self._asked is None:
+    def _body(self, packet: Packet) -> Answers:
+        asked = self._message()
+        if asked is None or isinstance(asked.body, Unknown):
+            return (CONTINUE,)
+        if len(asked.body) + len(packet.data) > _MOST_BODY:
+            self._give_back()
+            asked.body = _TOO_BIG
+        elif self._budget.take(len(packet.data)):
+            self._taken += len(packet.data)
+            asked.body += packet.data
+        else:
+            # A body that nobody read would pass the rules unseen, so the message has to come again.
+            self._give_back()
+            asked.body, self._starved = _NOT_READ, True
+        return (CONTINUE,)
+
+    def _end(self, packet: Packet) -> Answers:
+        asked = self._message()
+        if asked is None:
             return (ACCEPT,)
-        asked, self._asked = self._asked, None
-        asked.queue_id = self._macros.get("i", asked.queue_id)
+        if packet.data:  # the protocol lets the last piece of the body come with the end
+            self._body(packet)
+        asked.queue_id = self._told("i") or asked.queue_id
+        if self._starved:
+            self._drop()
+            return (TEMPORARY_FAILURE,)
+        self._asked = None
         answers = self._door.message(asked)
-        if not answers:
-            raise MilterError("no answer to a message")
+        if isinstance(answers, Awaitable):
+            return self._later(answers)
+        self._give_back()
         return answers
 
-    def _abort(self, _: Packet) -> Iterable[bytes]:
+    async def _later(self, answers: Awaitable[Sequence[bytes]]) -> Sequence[bytes]:
+        try:
+            return await answers
+        finally:
+            self._give_back()
+
+    def _abort(self, _: Packet) -> Answers:
         self._drop()
         return ()
 
@@ -173,11 +257,17 @@ class MilterSession:
         self._drop()
 
     def _drop(self) -> None:
+        self._give_back()
+        self._own = self._starved = False
         if self._asked is not None:
             self._asked = None
             self._door.abandoned()
 
-    def _next_client(self, _: Packet) -> Iterable[bytes]:
+    def _give_back(self) -> None:
+        self._budget.give(self._taken)
+        self._taken = 0
+
+    def _next_client(self, _: Packet) -> Answers:
         self._drop()
         self._helo = None
         self._macros.clear()

@@ -11,11 +11,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
 
+from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.mail.network import IPAddress, NetworkError, parse_ip
 from sidedoor.mail.reply import Reply
 
 VERSION = 6
 MOST_PACKET = 1024 * 1024  # Postfix sends bodies in chunks of 64 KB; more is no milter client
+# Macros by number of the stage (smfi_setsymlist): CONNECT, HELO, MAIL, RCPT. Asked for here, they come whatever main.cf
+# says; without them "no TLS" and "TLS not told" would look the same.
+_MACROS = {
+    0: "j {client_addr} {client_port}",
+    1: "{tls_version} {cipher} {cert_subject} {cert_issuer}",
+    2: "i {auth_type} {auth_authen} {mail_addr}",
+    3: "i {rcpt_addr}",
+}
+_UNKNOWN_FAMILY = Unknown("the mail server told no address of its client")
 
 
 class MilterError(Exception):
@@ -46,8 +56,11 @@ class Actions(IntFlag):
     """What a filter may do at the end of a message."""
 
     ADD_HEADER = 0x01  # add header fields
+    ADD_RECIPIENT = 0x04  # send the message to others too
+    DELETE_RECIPIENT = 0x08  # not to this one
     CHANGE_HEADER = 0x10  # change or delete them
     QUARANTINE = 0x20  # keep the message in the hold queue
+    ASK_MACROS = 0x100  # say which macros it wants
 
 
 class Skips(IntFlag):
@@ -103,16 +116,18 @@ def macros(packet: Packet) -> tuple[bytes, Mapping[str, str]]:
     return packet.data[:1], {name.strip("{}"): value for name, value in pairs}
 
 
-def client_address(packet: Packet) -> IPAddress | None:
-    """The address in a CONNECT packet; None for a local socket or an unknown family."""
+def client_address(packet: Packet) -> Fact[IPAddress | None]:
+    """The address in a CONNECT packet; None for a local socket, unknown for anything else."""
     _, _, rest = packet.data.partition(b"\0")
-    if rest[:1] not in {b"4", b"6"}:
+    if rest[:1] == b"L":
         return None
+    if rest[:1] not in {b"4", b"6"}:
+        return _UNKNOWN_FAMILY
     text = rest[3:].partition(b"\0")[0].decode("ascii", "replace").removeprefix("IPv6:")
     try:
         return parse_ip(text)
     except NetworkError:
-        return None
+        return _UNKNOWN_FAMILY
 
 
 def negotiated(packet: Packet, actions: Actions, skips: Skips) -> bytes:
@@ -122,7 +137,9 @@ def negotiated(packet: Packet, actions: Actions, skips: Skips) -> bytes:
     version, offered, options = struct.unpack("!LLL", packet.data[:12])
     if version < VERSION or actions & ~offered:
         raise MilterError(f"milter version {version} with actions {offered:#x}; needed are {VERSION} and {actions:#x}")
-    return answer(b"O", struct.pack("!LLL", VERSION, actions, skips & options))
+    asks = Actions.ASK_MACROS & offered
+    wanted = b"".join(struct.pack("!L", stage) + names.encode() + b"\0" for stage, names in _MACROS.items())
+    return answer(b"O", struct.pack("!LLL", VERSION, actions | asks, skips & options) + (wanted if asks else b""))
 
 
 def answer(code: bytes, data: bytes = b"") -> bytes:
@@ -146,14 +163,19 @@ def add_header(name: str, value: str) -> bytes:
     return answer(b"h", f"{name}\0{value}\0".encode("utf-8", "replace"))
 
 
-def insert_header(name: str, value: str, index: int = 0) -> bytes:
-    """Insert a header field before the one at `index`, counted from 0: trace fields belong on top."""
-    return answer(b"i", struct.pack("!L", index) + f"{name}\0{value}\0".encode("utf-8", "replace"))
-
-
 def change_header(name: str, number: int, value: str) -> bytes:
     """Change the value of the `number`th field of that name, counted from 1; an empty value takes it away."""
     return answer(b"m", struct.pack("!L", number) + f"{name}\0{value}\0".encode("utf-8", "replace"))
+
+
+def add_recipient(address: str) -> bytes:
+    """Send the message to this one too."""
+    return answer(b"+", f"<{address}>\0".encode("utf-8", "replace"))
+
+
+def delete_recipient(recipient: str) -> bytes:
+    """Not to this one; as the server told it, brackets and all."""
+    return answer(b"-", f"{recipient}\0".encode("utf-8", "surrogateescape"))
 
 
 def quarantine(reason: str) -> bytes:
