@@ -46,6 +46,7 @@ class Twin:
         tenant = self.folder / "tenant"
         if not tenant.exists():
             write_settings(tenant, [accepted_domain("contoso.example", Default=True)], [connector("Gateway")])
+            (tenant / "TransportRule.json").write_text('{"cmdlet": "Get-TransportRule", "value": []}')
         self.tenant, self.log = tenant, self.folder / "log.jsonl"
         self.admin = Admin(
             TOKEN, TenantFolder(tenant), TraceIndex(self.log, "mx.example", self.time),
@@ -196,7 +197,7 @@ def test_names_stay_names(tmp_path: Path, name: str) -> None:
     twin.run("New-InboundConnector", Name=name, SenderDomains="*")
     assert [row["Name"] for row in Twin(tmp_path).run("Get-InboundConnector")] == ["Gateway", name]
     assert sorted(path.name for path in twin.tenant.iterdir()) == sorted(
-        ["AcceptedDomain.json", "InboundConnector.json", "OrganizationConfig.json"]
+        ["AcceptedDomain.json", "InboundConnector.json", "OrganizationConfig.json", "TransportRule.json"]
     )
 
 

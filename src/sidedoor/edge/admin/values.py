@@ -13,6 +13,8 @@ from sidedoor.mail.network import NetworkError, parse_network
 
 _MOST_TEXT = 1_024
 _MOST_LIST = 1_000
+_MOST_NAME = 64
+_INT32 = range(-(1 << 31), 1 << 31)
 _WIDEST = 24  # New-InboundConnector, SenderIPAddresses: IPv4, single or /24 to /32
 _PATTERN = re.compile(r"(?:smtp:)?(?P<domain>\*|(?:\*\.)?[^;*]{1,253})(?:;(?P<cost>\d{1,3}))?", re.IGNORECASE)
 
@@ -26,9 +28,22 @@ def text(name: str, value: object) -> str:
     return value
 
 
-def text_or_none(name: str, value: object) -> str | None:
-    """A string; None and "" are none."""
-    return None if value is None else text(name, value) or None
+def name(parameter: str, value: object) -> str:
+    """Of a thing: not blank, at most 64 characters. Any character is one; a name is never a command."""
+    found = text(parameter, value)
+    if not found.strip() or len(found) > _MOST_NAME:
+        raise bad_parameter(parameter, "The length of the property must be between 1 and 64 characters.")
+    return found
+
+
+def certificate_name(parameter: str, value: object) -> str | None:
+    """A host name, a wildcard only as its leftmost label (New-InboundConnector); None and "" are none."""
+    found = None if value is None else text(parameter, value).strip()
+    if not found:
+        return None
+    if not _is_domain(found.removeprefix("*.")):
+        raise bad_parameter(parameter, f"'{found}' isn't a valid certificate name.")
+    return found
 
 
 def truth(name: str, value: object) -> bool:
@@ -42,7 +57,7 @@ def whole(name: str, value: object) -> int:
     """An integer; PowerShell takes digits in a string too."""
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
         return int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not isinstance(value, int) or isinstance(value, bool) or value not in _INT32:
         raise bad_parameter(name, 'Cannot convert the value to type "System.Int32".')
     return value
 
