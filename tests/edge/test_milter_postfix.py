@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -11,9 +12,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,44 +42,86 @@ TAG = {
 
 
 class Milter:
-    """The command, as a process of its own."""
+    """The command, as a process of its own; on a port, or on the socket `path`."""
 
-    def __init__(self, tenant: Path, log: Path) -> None:
-        self.port = free_port()
+    def __init__(self, tenant: Path, log: Path, path: Path | None = None) -> None:
+        self._address: Any = ("127.0.0.1", free_port()) if path is None else str(path)
+        self._family = socket.AF_INET if path is None else socket.AF_UNIX
+        self.where = f"inet:{self._address[0]}:{self._address[1]}" if path is None else f"unix:{path}"
         self._command = [
-            sys.executable, "-m", "sidedoor", "milter", "--tenant", str(tenant), "--listen", f"127.0.0.1:{self.port}",
-            "--log", str(log), "--hostname", "mx.example",
+            sys.executable, "-m", "sidedoor", "milter", "--tenant", str(tenant), "--log", str(log),
+            "--listen", self.where.removeprefix("inet:"), "--hostname", "mx.example",
         ]  # fmt: skip
         self.start()
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(self._command, stderr=subprocess.PIPE)
         for _ in range(300):
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            with suppress(OSError), socket.socket(self._family) as probe:
+                probe.connect(self._address)
+                if isinstance(self._address, str):
+                    Path(self._address).chmod(0o777)  # as its folder would do where Postfix is in a group
                 return
             time.sleep(0.02)
         raise AssertionError("the milter does not answer")
 
     def end(self, number: int = signal.SIGTERM) -> None:
         self._process.send_signal(number)
-        self._process.wait(20)
+        said = self._process.communicate(timeout=20)[1]
+        assert b"Traceback" not in said, said.decode()
+
+
+class Logins:
+    """Who asks for a login by Dovecot's protocol, as Postfix does, hears that all is well; so no Dovecot is needed."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.where = f"inet:127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._socket.accept()
+                threading.Thread(target=self._answer, args=(client,), daemon=True).start()
+
+    @staticmethod
+    def _answer(client: socket.socket) -> None:
+        with client, client.makefile("rw", newline="\n") as stream:
+            stream.write("VERSION\t1\t1\nMECH\tPLAIN\tplaintext\nSPID\t1\nCUID\t1\nCOOKIE\t00\nDONE\n")
+            stream.flush()
+            for line in stream:
+                words = line.rstrip("\n").split("\t")
+                if words[0] == "AUTH":
+                    told = next(word for word in words if word.startswith("resp="))
+                    user = base64.b64decode(told.removeprefix("resp=")).split(b"\0")[1].decode()
+                    stream.write(f"OK\t{words[1]}\tuser={user}\n")
+                    stream.flush()
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 class World:
     """A tenant, its milter, and a Postfix that asks it and keeps what it takes in its queue."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, bare: bool = False) -> None:
+        """`bare`: over a local socket, without the lines about macros."""
         self.tenant, self.log = folder / "tenant", folder / "decisions.jsonl"
         self.settings()
         self.authority = Authority(folder / "ca")
-        self.milter = Milter(self.tenant, self.log)
+        self.milter = Milter(self.tenant, self.log, folder / "milter" if bare else None)
+        self.logins = Logins()
         block = re.search(r"^```\n(smtpd_milters.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
         assert block is not None
-        lines = block[1].replace("127.0.0.1:8891", f"127.0.0.1:{self.milter.port}")
+        lines = block[1].replace("inet:127.0.0.1:8891", self.milter.where)
+        if bare:
+            lines = re.sub(r"^(milter_\w+_macros = ).*$", r"\1", lines, flags=re.MULTILINE)
         ca = self.authority.folder
         lines += f"smtpd_tls_security_level = may\nsmtpd_tls_CAfile = {ca}/ca.pem\n"
         lines += f"smtpd_tls_cert_file = {ca}/edge.example.pem\nsmtpd_tls_key_file = {ca}/edge.example.key\n"
         lines += "smtpd_relay_restrictions = reject_unauth_destination\ndefer_transports = relay, smtp\n"
+        lines += f"smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = {self.logins.where}\n"
         self.postfix = Postfix(folder / "p", lines)
 
     def settings(
@@ -126,19 +170,26 @@ class World:
 
     def close(self) -> None:
         self.postfix.stop()
+        self.logins.close()
         with suppress(ProcessLookupError):
             self.milter.end()
 
 
+@contextmanager
+def made(**how: Any) -> Iterator[World]:
+    folder = Path(tempfile.mkdtemp(prefix="sd-"))  # short, because Postfix's sockets are in it
+    found = World(folder, **how)
+    try:
+        yield found
+    finally:
+        found.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    folder = Path(tempfile.mkdtemp(prefix="sd-"))  # short, because Postfix's sockets are in it
-    made = World(folder)
-    try:
-        yield made
-    finally:
-        made.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with made() as found:
+        yield found
 
 
 def test_direct_send_then_the_switch_then_a_connector(world: World) -> None:
@@ -212,15 +263,70 @@ def test_transport_rules_tag_and_hold(world: World) -> None:
     assert "X-DirectSend-Audit: 1" in tagged[0]
 
 
+def test_a_connection_outlives_a_change_of_settings(world: World) -> None:
+    world.settings()
+    world.until(lambda answer: answer[0] == 250)
+    with world.client() as client:
+        client.ehlo()
+        assert client.mail("scan@contoso.example")[0] == 250
+        assert client.rcpt("desk@contoso.example")[0] == 250
+        world.settings(rejects=True)
+        world.until(lambda answer: answer[0] == 550)
+        assert client.rcpt("other@contoso.example")[0] == 250  # a message is decided by the settings it began with
+        client.rset()
+        client.mail("scan@contoso.example")
+        assert client.rcpt("desk@contoso.example")[0] == 550
+
+
+def test_a_login_is_told(world: World) -> None:
+    world.settings(rejects=True)
+    world.until(lambda answer: answer[0] == 550)
+    with world.client() as client:
+        client.login("alice", "any password")
+        client.sendmail("scan@contoso.example", ["desk@contoso.example"], "Subject: by login\r\n\r\nx\r\n")
+    last = world.written(lambda each: each["authenticated_as"] is not None)
+    assert (last["authenticated_as"], last["submission"], last["outcome"]) == ("alice", "authenticated", "kept")
+    assert world.rcpt()[0] == 550
+
+
 def test_without_the_milter_nothing_passes(world: World) -> None:
     world.settings()
     world.until(lambda answer: answer[0] == 250)
-    world.milter.end(signal.SIGKILL)
-    code, said = 0, ""
+    queued = len(world.postfix.queue())
+    with world.client() as client:
+        client.ehlo()
+        assert client.mail("scan@contoso.example")[0] == 250
+        assert client.rcpt("desk@contoso.example")[0] == 250
+        world.milter.end(signal.SIGKILL)
+        assert client.data("Subject: half way\r\n\r\nx\r\n")[0] == 451
     try:
         code, said = world.rcpt()
     except smtplib.SMTPResponseException as error:  # Postfix says so in its greeting
         code, said = error.smtp_code, str(error.smtp_error)
     assert 400 <= code < 500, said
+    assert len(world.postfix.queue()) == queued
     world.milter.start()
     world.until(lambda answer: answer[0] == 250)
+
+
+def test_by_a_local_socket_and_without_lines_about_macros() -> None:
+    with made(bare=True) as world:
+        gateway = connector("Gateway", TlsSenderCertificateName="mail.contoso.example", SenderDomains=["smtp:*;1"])
+        world.settings(gateway, rejects=True)
+        world.until(lambda answer: answer[0] == 550)
+        assert world.rcpt(certificate="mail.contoso.example", tls=True)[0] == 250
+        world.milter.end(signal.SIGKILL)
+        world.milter.start()  # its socket is still there
+        assert world.rcpt()[0] == 550
+
+
+def test_200_messages_at_once(world: World) -> None:
+    world.settings()
+    world.until(lambda answer: answer[0] == 250)
+    queued = len(world.postfix.queue())
+    done = subprocess.run(
+        ["smtp-source", "-s", "80", "-m", "200", "-f", "scan@contoso.example", "-t", "desk@contoso.example",
+         f"127.0.0.1:{world.postfix.port}"], capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(world.postfix.queue()) - queued == 200
