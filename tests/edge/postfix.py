@@ -1,4 +1,11 @@
-"""A Postfix of its own for a test: Debian's, in a folder, on ports of the loopback, started and stopped as root."""
+"""A Postfix of its own for a test or a benchmark: Debian's, in a folder, on a port of the loopback, run by root.
+
+    with Postfix(folder, "defer_transports = relay\n") as postfix: ...
+
+It takes mail for contoso.example from anybody and for the world from the loopback (`mynetworks`). Where it goes is said
+by the settings: `defer_transports = relay, smtp` keeps it in the queue, `relay_transport = discard:` throws it away,
+`relay_transport = smtp:[127.0.0.1]:2525` sends it on. Skip by `MISSING` where it cannot be started.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +17,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.edge.kill_kit import free_port
 
@@ -62,9 +69,12 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """Started at once; `settings` are lines of main.cf after the common ones. `folder` has sockets: keep it short."""
+    """Started at once; `settings` are lines of main.cf that outdo the common ones. `folder` has sockets: keep it short.
 
-    def __init__(self, folder: Path, settings: str) -> None:
+    `stop` ends this instance and no other on the machine.
+    """
+
+    def __init__(self, folder: Path, settings: str = "") -> None:
         self.folder, self.port = folder, free_port()
         for name in ("etc", "queue", "data"):
             (folder / name).mkdir(parents=True)
@@ -73,10 +83,15 @@ class Postfix:
                 with suppress(PermissionError):
                     place.chmod(place.stat().st_mode | 0o111)
         shutil.chown(folder / "data", "postfix")
+        # Of two lines for one parameter Postfix takes the last, and warns.
         (folder / "etc" / "main.cf").write_text(_MAIN.format(folder=folder) + settings)
         (folder / "etc" / "master.cf").write_text(_MASTER.format(port=self.port))
         self._run("start")
-        self._wait()
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
 
     def _run(self, word: str) -> None:
         done = subprocess.run(
@@ -106,6 +121,12 @@ class Postfix:
             ["postcat", "-c", str(self.folder / "etc"), "-q", queue_id], capture_output=True, text=True, check=True
         )
         return done.stdout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """End it."""
