@@ -15,8 +15,7 @@ from sidedoor.policy.switches import SWITCHES
 from sidedoor.tenant.snapshot import MailExchanger
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
+    from sidedoor.edge.admin.app import AdminServer
     from sidedoor.edge.current import Current
     from sidedoor.edge.interface import Keeper
     from sidedoor.edge.post import PostRoom
@@ -137,13 +136,13 @@ async def _serve(wanted: parts.Wanted) -> None:
         await server.run(signals=True)
     finally:
         if admin is not None:
-            await admin.cleanup()
+            await admin.close()
         if post is not None:
             await post.close()
     _say("stopped")
 
 
-async def _admin(wanted: parts.Wanted, hostname: str) -> web.AppRunner | None:
+async def _admin(wanted: parts.Wanted, hostname: str) -> AdminServer | None:
     if wanted.admin is None:
         return None
     admin = parts.admin_of(wanted, hostname, _say)
@@ -151,11 +150,11 @@ async def _admin(wanted: parts.Wanted, hostname: str) -> web.AppRunner | None:
     from sidedoor.edge.admin.app import start_admin
 
     try:
-        runner = await start_admin(admin, host, port)
+        server = await start_admin(admin, host, port)
     except OSError as error:
         raise UsageError(f"--admin: cannot listen on {wanted.admin}: {error.strerror or error}") from error
     _say(f"admin endpoint on http://{wanted.admin}/adminapi/beta/TENANT/InvokeCommand")
-    return runner
+    return server
 
 
 def _keeper(post: PostRoom | None) -> Keeper:

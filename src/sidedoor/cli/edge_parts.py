@@ -262,7 +262,8 @@ def admin_of(wanted: Wanted, hostname: str, say: Callable[[str], None]) -> Admin
     faults = Faults(() if wanted.admin_faults is None else read_faults(wanted.admin_faults))
     spool = spool_of(wanted)
     token = _token(wanted.admin_token_file, say)
-    return Admin(token, TenantFolder(wanted.tenant), traces, QuarantineCmdlets(spool, _utc_now), _utc_now, faults)
+    quarantine = QuarantineCmdlets(spool, _utc_now)
+    return Admin(token, TenantFolder(wanted.tenant), traces, quarantine, _utc_now, faults, say=say)
 
 
 def _utc_now() -> datetime:

@@ -1,4 +1,4 @@
-"""The HTTP side, by aiohttp: `POST /adminapi/beta/{tenant}/InvokeCommand`, a bearer token, the service's limits.
+"""The HTTP side, by aiohttp: InvokeCommand, Graph's message traces, a bearer token, the service's limits.
 
 Shapes of answers and errors are those that were measured of the service; see docs/admin-endpoint.md.
 """
@@ -9,162 +9,188 @@ import asyncio
 import hmac
 import json
 import re
-import secrets
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from aiohttp import web
 
-from sidedoor.edge.admin.errors import CmdletError, ForbiddenError
-from sidedoor.edge.admin.faults import Fault, FaultKind, Faults
-from sidedoor.edge.admin.quarantine_cmdlets import QuarantineCmdlets
-from sidedoor.edge.admin.settings import Row, TenantFolder
-from sidedoor.edge.admin.tenant_cmdlets import CMDLETS
+from sidedoor.edge.admin import wire
+from sidedoor.edge.admin.errors import CmdletError, ForbiddenError, unavailable
+from sidedoor.edge.admin.export_file import Row
+from sidedoor.edge.admin.faults import Fault, FaultKind
+from sidedoor.edge.admin.graph import list_details, list_traces
+from sidedoor.edge.admin.pages import Pages, Rest
+from sidedoor.edge.admin.quota import Quota
+from sidedoor.edge.admin.state import TRACES, Admin
 from sidedoor.edge.admin.traces import TraceIndex
+from sidedoor.edge.admin.wire import Reply, Sheet
+
+__all__ = ["Admin", "AdminServer", "start_admin"]
 
 _MOST_BODY = 1 << 20
-_REQUESTS, _WINDOW = 100, timedelta(minutes=5)
-_THROTTLED = "Your recent queries have surpassed the permitted limit, please try again later."
 _PAGE = re.compile(r"odata\.maxpagesize=(\d{1,6})")
-_NULS = bytes(64)
-_USUAL_PAGE, _MOST_PAGES = 1_000, 1_000
-_TRACES = ("get-messagetracev2", "get-messagetracedetailv2")
-_EARLY = {
-    FaultKind.THROTTLED: (429, "TooManyRequests"),
-    FaultKind.UNAUTHORIZED: (401, "Unauthorized"),
-    FaultKind.FORBIDDEN: (403, ""),
-    FaultKind.REDIRECTED: (302, "Found"),
-    FaultKind.BROKEN: (500, "InternalServerError"),
-    FaultKind.UNAVAILABLE: (503, "ServiceUnavailable"),
-    FaultKind.NULS: (200, ""),
-}
-"""Faults instead of an answer: the status, and the code in the body ("": the body is NUL bytes)."""
-
-
-@dataclass(slots=True)
-class Admin:
-    """What the endpoint rests on. `throttle`: trace requests within five minutes before 429."""
-
-    token: str
-    folder: TenantFolder
-    traces: TraceIndex | None
-    quarantine: QuarantineCmdlets
-    now: Callable[[], datetime]
-    faults: Faults
-    throttle: int = _REQUESTS
-
-    def run(self, cmdlet: str, parameters: Mapping[str, object]) -> tuple[Sequence[Row], Sequence[str]]:
-        """Rows and warnings. Raises CmdletError, ForbiddenError."""
-        name = {known.casefold(): known for known in CMDLETS}.get(cmdlet.casefold())
-        if name is not None:
-            return CMDLETS[name](self.folder, parameters), []
-        others: Mapping[str, Callable[[Mapping[str, object]], Sequence[Row]]] = {
-            "get-quarantinemessage": self.quarantine.get,
-            "release-quarantinemessage": self.quarantine.release,
-            "delete-quarantinemessage": self.quarantine.delete,
-        }
-        if cmdlet.casefold() in others:
-            return others[cmdlet.casefold()](parameters), []
-        if self.traces is not None and cmdlet.casefold() in _TRACES:
-            self.traces.refresh()
-            if cmdlet.casefold() == _TRACES[0]:
-                return self.traces.list(parameters)
-            return self.traces.detail(parameters), []
-        raise ForbiddenError
+_USUAL_PAGE = 1_000
+_TENANT = "{tenant:[0-9A-Za-z.-]{1,253}}"
+_GRAPH = "/v1.0/admin/exchange/tracing/messageTraces"
+T = TypeVar("T")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Endpoint:
-    """The handlers; one request changes settings at a time."""
+    """The handlers. What they rest on is asked by one thread at a time."""
 
     def __init__(self, admin: Admin) -> None:
         self._admin = admin
         self._lock = asyncio.Lock()
-        self._asked: deque[datetime] = deque()
-        self._pages: dict[str, Sequence[Row]] = {}
+        self._quota = Quota(admin.now, admin.throttle)
+        self._pages = Pages(admin.now)
 
     def application(self) -> web.Application:
         """For aiohttp."""
-        app = web.Application(client_max_size=_MOST_BODY)
-        app.router.add_post("/adminapi/beta/{tenant:[0-9A-Za-z.-]{1,253}}/InvokeCommand", self.invoke)
+        app = web.Application(client_max_size=_MOST_BODY, middlewares=[self._guard])
+        app.router.add_post(f"/adminapi/beta/{_TENANT}/InvokeCommand", self.invoke)
         app.router.add_post("/adminapi/v1.0/{tenant}/InvokeCommand", _not_allowed)
+        app.router.add_get(_GRAPH, self.graph_list, allow_head=False)
+        app.router.add_get(_GRAPH + "/{id}/{call}", self.graph_details, allow_head=False)
         return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The token first; then whatever happens is an answer."""
+        graph = request.path.startswith("/v1.0/")
+        if not _has_host(request):
+            return _response(Reply(400))
+        try:
+            if not self._authorized(request):
+                headers = {"WWW-Authenticate": "Bearer"}
+                refused = wire.graph_refusal(401, "InvalidAuthenticationToken", "Access token is invalid.", headers)
+                return _response(refused if graph else Reply(401, b"", headers))
+            return await handler(request)
+        except CmdletError as error:
+            refused = wire.graph_refusal(error.status, "BadRequest", str(error)) if graph else wire.refusal(error)
+            return _response(refused)
+        except ForbiddenError:
+            return _response(Reply(403, wire.NULS, {"Content-Type": "application/json"}))
+        except (web.HTTPException, ConnectionError):
+            raise
+        except Exception as error:  # noqa: BLE001  # a fault of ours must not show a traceback, nor end the edge
+            self._admin.say(f"admin endpoint: {type(error).__name__} where it should not be; answered 500")
+            return _response(wire.reply(500, {"error": {"code": "InternalServerError", "message": ""}}))
+
+    def _authorized(self, request: web.Request) -> bool:
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        return hmac.compare_digest(given, f"Bearer {self._admin.token}".encode())
 
     async def invoke(self, request: web.Request) -> web.StreamResponse:
         """One cmdlet, or one more page of its rows."""
-        if not self._authorized(request):
-            raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
-        try:
-            if "$skiptoken" in request.query:
-                return self._page(request, request.query["$skiptoken"])
-            return await self._cmdlet(request)
-        except CmdletError as error:
-            return _failure(error)
-        except ForbiddenError:
-            return web.Response(status=403, body=_NULS, content_type="application/json")
-
-    async def _cmdlet(self, request: web.Request) -> web.StreamResponse:
+        if "$skiptoken" in request.query:
+            rest = self._pages.get(request.query["$skiptoken"])
+            fault = self._admin.faults.next(rest.cmdlet, page=True)
+            if fault is not None and wire.is_early(fault):
+                return _response(wire.early(fault, _elsewhere(request)))
+            return await self._sheet(request, rest, (), fault)
         cmdlet, parameters = _asked(await request.read())
         fault = self._admin.faults.next(cmdlet)
-        if fault is not None and fault.kind in _EARLY:
-            return _early(fault)
-        if cmdlet.casefold() in _TRACES and self._throttled():
-            return _early(Fault(FaultKind.THROTTLED, seconds=int(_WINDOW.total_seconds())))
+        if fault is not None and wire.is_early(fault):
+            return _response(wire.early(fault, _elsewhere(request)))
+        if cmdlet.casefold() in TRACES and (seconds := self._quota.wait()):
+            return _response(wire.throttled(seconds))
+        unfiltered = fault is not None and fault.kind is FaultKind.UNFILTERED
+        rows, warnings = await self._blocking(partial(self._admin.run, cmdlet, parameters, unfiltered=unfiltered))
+        rest = Rest(cmdlet, rows, 0, self._admin.now())
+        return await self._sheet(request, rest, warnings, fault)
+
+    async def graph_list(self, request: web.Request) -> web.StreamResponse:
+        """Message traces in Graph's form."""
+        query = dict(request.query)
+        fault, refused = self._graph_fault(request, "messageTraces", page="$skiptoken" in query)
+        if refused is not None:
+            return _response(refused)
+        unfiltered = fault is not None and fault.kind is FaultKind.UNFILTERED
+        page = await self._blocking(lambda: list_traces(self._index(), query, unfiltered=unfiltered))
+        rows = _changed(list(page.rows), fault)
+        link = str(request.url.update_query({"$skiptoken": page.token})) if page.token else ""
+        return await _send(
+            request, wire.reply(200, replace(page, rows=rows).body(_lying(request, fault) or link)), fault
+        )
+
+    async def graph_details(self, request: web.Request) -> web.StreamResponse:
+        """The events of one message for one recipient."""
+        fault, refused = self._graph_fault(request, "getDetailsByRecipient")
+        if refused is not None:
+            return _response(refused)
+        trace, call = request.match_info["id"], request.match_info["call"]
+        body = await self._blocking(lambda: list_details(self._index(), trace, call))
+        return await _send(request, wire.reply(200, body), fault)
+
+    def _graph_fault(self, request: web.Request, name: str, *, page: bool = False) -> tuple[Fault | None, Reply | None]:
+        """The fault on order, and what is answered instead where there is such a thing."""
+        fault = self._admin.faults.next(name, page=page)
+        if fault is not None and wire.is_early(fault):
+            return fault, wire.early(fault, _elsewhere(request), graph=True)
+        seconds = self._quota.wait()
+        return fault, wire.throttled(seconds, graph=True) if seconds else None
+
+    def _index(self) -> TraceIndex:
+        try:
+            return self._admin.index()
+        except (OSError, sqlite3.Error) as error:
+            raise unavailable(f"The decision log cannot be read: {error}") from error
+
+    async def _blocking(self, run: Callable[[], T]) -> T:
         async with self._lock:
-            rows, warnings = await asyncio.to_thread(self._admin.run, cmdlet, parameters)
-        return await self._answer(request, list(rows), warnings, fault)
+            return await asyncio.to_thread(run)
 
-    def _authorized(self, request: web.Request) -> bool:
-        given = request.headers.get("Authorization", "")
-        return hmac.compare_digest(given.encode(), f"Bearer {self._admin.token}".encode())
-
-    def _throttled(self) -> bool:
-        """100 requests in five minutes, list and detail together."""
-        now = self._admin.now()
-        while self._asked and now - self._asked[0] >= _WINDOW:
-            self._asked.popleft()
-        if len(self._asked) >= self._admin.throttle:
-            return True
-        self._asked.append(now)
-        return False
-
-    async def _answer(
-        self, request: web.Request, rows: list[Row], warnings: Sequence[str], fault: Fault | None
+    async def _sheet(
+        self, request: web.Request, rest: Rest, warnings: Sequence[str], fault: Fault | None
     ) -> web.StreamResponse:
-        if fault is not None and rows and fault.kind is FaultKind.DOUBLED:
-            rows.append(rows[-1])
-        if fault is not None and fault.kind is FaultKind.SHORT:
-            rows = rows[:-1]
-        data = json.dumps(self._sheet(request, rows, warnings)).encode()
-        if fault is not None and fault.kind is FaultKind.CUT:
-            return await _cut(request, data)
-        return web.Response(body=data, content_type="application/json")
-
-    def _sheet(self, request: web.Request, rows: Sequence[Row], warnings: Sequence[str]) -> dict[str, object]:
         """As many rows as the client wants at a time, with a link to the rest."""
         told = _PAGE.search(request.headers.get("Prefer", ""))
         size = max(1, int(told[1])) if told else _USUAL_PAGE
-        body = _envelope(request.match_info["tenant"], rows[:size], warnings)
-        if len(rows) > size:
-            body["@odata.nextLink"] = self._next_link(request, rows[size:])
-        return body
-
-    def _next_link(self, request: web.Request, rest: Sequence[Row]) -> str:
-        if len(self._pages) > _MOST_PAGES:
-            self._pages.clear()  # they end after a while; a page that has ended is answered 400
-        token = secrets.token_hex(8)
-        self._pages[token] = rest
-        return f"{request.url.origin()}{request.path}?$skiptoken={token}"
-
-    def _page(self, request: web.Request, token: str) -> web.Response:
-        rows = self._pages.pop(token, None)
-        if rows is None:
-            raise CmdletError("Expired or invalid pagination request. Default expiry time is 30 minutes.")
-        return web.json_response(self._sheet(request, rows, ()))
+        end = rest.at + size
+        link = _lying(request, fault)
+        if not link and end < len(rest.rows):
+            token = self._pages.keep(rest.cmdlet, rest.rows, end)
+            link = str(request.url.update_query({"$skiptoken": token}))
+        sheet = Sheet(request.match_info["tenant"], _changed(list(rest.rows[rest.at : end]), fault), warnings, link)
+        as_clixml = request.headers.get("X-ResponseFormat", "").casefold() == "clixml"
+        select = [name for name in request.query.get("$select", "").split(",") if name.strip()]
+        return await _send(request, sheet.reply(as_clixml=as_clixml, select=select), fault)
 
 
-async def _not_allowed(_: web.Request) -> web.Response:
+def _changed(rows: list[Row], fault: Fault | None) -> list[Row]:
+    """The rows with what a fault does to them."""
+    if fault is not None and fault.kind is FaultKind.DOUBLED:
+        return rows + rows[-1:]
+    if fault is not None and fault.kind is FaultKind.SHORT:
+        return rows[:-1]
+    return rows
+
+
+def _lying(request: web.Request, fault: Fault | None) -> str:
+    if fault is None or fault.kind is not FaultKind.LYING_LINK:
+        return ""
+    return fault.location or str(request.url)
+
+
+def _elsewhere(request: web.Request) -> str:
+    """This server by another name, as a client sees another region."""
+    url = request.url
+    return str(url.with_host("127.0.0.1" if url.host == "localhost" else "localhost"))
+
+
+def _has_host(request: web.Request) -> bool:
+    """Whether links can be made of the Host that the client names."""
+    try:
+        return bool(request.url.host)
+    except ValueError:
+        return False
+
+
+async def _not_allowed(_: web.Request) -> web.StreamResponse:
     return web.Response(status=405)
 
 
@@ -180,74 +206,47 @@ def _asked(body: bytes) -> tuple[str, Mapping[str, object]]:
     return name[:200], parameters
 
 
-def _envelope(tenant: str, rows: Sequence[Row], warnings: Sequence[str]) -> dict[str, object]:
-    return {
-        "@odata.context": f"https://outlook.office365.com/adminapi/beta/{tenant}/$metadata#Collection(Exchange.GenericHashTable)",
-        "adminapi.warnings@odata.type": "#Collection(String)",
-        "@adminapi.warnings": list(warnings),
-        "value": [_typed(row) for row in rows],
-    }
+def _response(reply: Reply) -> web.StreamResponse:
+    return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
 
-def _typed(row: Row) -> Row:
-    """With the keys beside keys that tell types of lists."""
-    out: Row = {}
-    for name, value in row.items():
-        if isinstance(value, list):
-            out[f"{name}@odata.type"] = "#Collection(String)"
-        out[name] = value
-    return out
-
-
-def _failure(error: CmdletError) -> web.Response:
-    message = str(error)
-    body = {
-        "error": {
-            "code": "BadRequest" if error.status == 400 else "NotFound",
-            "message": "Invalid Operation",
-            "details": [{"code": "Client", "target": "", "message": f"|{error.exception}|{message}"}],
-            "innererror": {
-                "message": "Invalid Operation",
-                "type": "Microsoft.Exchange.Admin.OData.Core.ODataServiceException",
-                "stacktrace": "",
-                "internalexception": {"message": message, "type": error.exception, "stacktrace": ""},
-            },
-        },
-        "adminapi.warnings@odata.type": "#Collection(String)",
-        "@adminapi.warnings": [],
-    }
-    return web.json_response(body, status=error.status)
-
-
-def _early(fault: Fault) -> web.Response:
-    """Faults that come before the cmdlet runs."""
-    status, code = _EARLY[fault.kind]
-    headers = {}
-    if status in {429, 503}:
-        headers["Retry-After"] = str(fault.seconds)
-    if status == 302:
-        headers["Location"] = fault.location
-    if status == 401:
-        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
-    if not code:
-        return web.Response(status=status, headers=headers, body=_NULS, content_type="application/json")
-    message = _THROTTLED if status == 429 else ""
-    return web.json_response({"error": {"code": code, "message": message}}, status=status, headers=headers)
-
-
-async def _cut(request: web.Request, data: bytes) -> web.StreamResponse:
-    """Half of the body, then nothing."""
-    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(data))})
+async def _send(request: web.Request, reply: Reply, fault: Fault | None) -> web.StreamResponse:
+    """The answer, or half of it and then nothing."""
+    if fault is None or fault.kind is not FaultKind.CUT:
+        return _response(reply)
+    response = web.StreamResponse(headers={**reply.headers, "Content-Length": str(len(reply.body))})
     await response.prepare(request)
-    await response.write(data[: len(data) // 2])
+    await response.write(reply.body[: len(reply.body) // 2])
     if request.transport is not None:
         request.transport.abort()
     return response
 
 
-async def start_admin(admin: Admin, host: str, port: int) -> web.AppRunner:
-    """Listen inside the running event loop; `cleanup()` ends it. Raises OSError."""
+class AdminServer:
+    """A listening endpoint."""
+
+    def __init__(self, runner: web.AppRunner, admin: Admin) -> None:
+        self._runner, self._admin = runner, admin
+
+    @property
+    def port(self) -> int:
+        """Where it listens; the system's choice where 0 was asked for."""
+        port: int = self._runner.addresses[0][1]
+        return port
+
+    async def close(self) -> None:
+        """Answer nobody any more, and forget the traces."""
+        await self._runner.cleanup()
+        await asyncio.to_thread(self._admin.close)
+
+
+async def start_admin(admin: Admin, host: str = "127.0.0.1", port: int = 0) -> AdminServer:
+    """Listen inside the running event loop until `close()`. Raises OSError."""
     runner = web.AppRunner(Endpoint(admin).application(), access_log=None, handle_signals=False)
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
-    return runner
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    return AdminServer(runner, admin)

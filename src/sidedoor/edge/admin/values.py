@@ -119,6 +119,12 @@ def choice(*names: str) -> Callable[[str, object], str]:
     return check
 
 
+def choices(*names: str) -> Callable[[str, object], list[str]]:
+    """Any of the names, whatever the case; one string is a list of one."""
+    each = choice(*names)
+    return lambda name, value: [each(name, one) for one in texts(name, value)]
+
+
 def moment(name: str, value: object) -> datetime:
     """A time; without a zone it is UTC, as the service takes it."""
     try:
