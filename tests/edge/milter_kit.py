@@ -9,7 +9,10 @@ from collections.abc import Awaitable, Sequence
 from sidedoor.edge.milter.session import MilterSession
 from sidedoor.edge.milter.wire import Command, Packet, answer
 
-NEGOTIATE = Packet(Command.NEGOTIATE, struct.pack("!LLL", 6, 0x1FF, 0x1FFFFF))
+NEGOTIATE = Packet(Command.NEGOTIATE, struct.pack("!LLL", 6, 0x1FF, 0x37F))
+"""A server that wants an answer to every command."""
+POSTFIX = Packet(Command.NEGOTIATE, struct.pack("!LLL", 6, 0x1FF, 0x1FFFFF))
+"""One that does without where the filter offers it, as Postfix does."""
 END_OF_HEADER = Packet(Command.END_OF_HEADER, b"")
 END = Packet(Command.END_OF_MESSAGE, b"")
 ABORT = Packet(Command.ABORT, b"")

@@ -30,7 +30,7 @@ from sidedoor.mail.address import Address, parse_address
 from sidedoor.mail.fact import Unknown
 from sidedoor.mail.reply import Reply
 from sidedoor.policy.facts import ClientCertificate, Envelope, Tls
-from tests.edge.milter_kit import ABORT, END, NEGOTIATE, Wire, connect, fields, header, macro, mail, told
+from tests.edge.milter_kit import ABORT, END, NEGOTIATE, POSTFIX, Wire, connect, fields, header, macro, mail, told
 
 REFUSED = Reply(550, "5.7.68", "TenantInboundAttribution; Direct Send not allowed, 100% sure")
 
@@ -104,14 +104,19 @@ def test_what_postfix_tells_of_tls_and_logins() -> None:
 
 def test_mail_of_the_server_itself_is_none_of_ours() -> None:
     door = Recorder()
-    packets = (connect("/run/x", b"L"), fields(Command.MAIL, "<a@contoso.com>"), fields(Command.RECIPIENT, "<b@x.org>"))
-    assert told(MilterSession(door), *packets, Packet(Command.END_OF_MESSAGE, b"")) == [
-        CONTINUE,
-        ACCEPT,
-        ACCEPT,
-        ACCEPT,
-    ]
+    packets = (connect("/run/x", b"L"), *mail("<a@contoso.com>", "<b@x.org>"), END)
+    assert told(MilterSession(door), *packets) == [CONTINUE, CONTINUE, ACCEPT, ACCEPT]
     assert door.asked == []
+
+
+def test_what_is_only_listened_to_has_no_answer() -> None:
+    door = Recorder(bodies=True)
+    session = MilterSession(door)
+    hello = fields(Command.HELO, "MFP-HQ3")
+    told(session, POSTFIX)
+    assert told(session, connect(), hello, *mail("<a@contoso.com>", "<b@x.org>")) == [CONTINUE]  # to the recipient
+    assert told(session, *header(Subject="x"), Packet(Command.BODY, b"x"), END)[-1] == CONTINUE
+    assert len(door.ended) == 1
 
 
 def test_one_client_after_another_and_messages_broken_off() -> None:
@@ -148,7 +153,7 @@ def test_the_milter_names_the_macros_it_needs() -> None:
     (given,) = told(MilterSession(Recorder()), NEGOTIATE)
     assert struct.unpack("!LLL", given[5:17])[1] & 0x100
     assert b"\0\0\0\1{tls_version} {cipher} {cert_subject} {cert_issuer}\0" in given
-    older = Packet(Command.NEGOTIATE, struct.pack("!LLL", 6, 0x3F, 0x1FFFFF))
+    older = Packet(Command.NEGOTIATE, struct.pack("!LLL", 6, 0x3F, 0x37F))
     (given,) = told(MilterSession(Recorder()), older)
     assert given == answer(b"O", struct.pack("!LLL", 6, 0x3D, 0x310))
 

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from email.header import decode_header, make_header
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,35 @@ def test_transport_rules_tag_and_hold(world: World) -> None:
     found = [world.postfix.message(each["queue_id"]) for each in world.postfix.queue()]
     tagged = [text for text in found if "Subject: tagged" in text]
     assert "X-DirectSend-Audit: 1" in tagged[0]
+
+
+def test_transport_rules_redirect_and_rename(world: World) -> None:
+    rule = {
+        "Name": "Elsewhere", "Priority": 0, "State": "Enabled", "Mode": "Enforce", "Identity": "Elsewhere",
+        "SubjectContainsWords": ["redirected"], "SentTo": ["desk@contoso.example"],
+        "RedirectMessageTo": ["other@contoso.example"],
+    }  # fmt: skip
+    rename = rule | {
+        "Name": "Rename", "Identity": "Rename", "Priority": 1, "SentTo": [], "RedirectMessageTo": [],
+        "PrependSubject": "[Grüße] ",
+    }  # fmt: skip
+    world.settings(rules=(rule, rename))
+    deadline, found = time.monotonic() + 20, [""]
+    while "Grüße" not in found[-1] and time.monotonic() < deadline:
+        with world.client() as client:
+            recipients = ["desk@contoso.example", "third@contoso.example"]
+            client.sendmail("scan@contoso.example", recipients, "Subject: redirected\r\n\r\nx\r\n")
+        last = max(world.postfix.queue(), key=lambda each: int(each["arrival_time"]))
+        queued = [each for each in world.postfix.queue() if each["arrival_time"] == last["arrival_time"]]
+        found = [str(make_header(decode_header(_subject(world.postfix.message(each["queue_id"]))))) for each in queued]
+    assert found[-1] == "[Grüße] redirected"
+    assert sorted(each["address"] for each in queued[-1]["recipients"]) == [
+        "other@contoso.example", "third@contoso.example",
+    ]  # fmt: skip
+
+
+def _subject(message: str) -> str:
+    return next(line for line in message.splitlines() if line.startswith("Subject: ")).removeprefix("Subject: ")
 
 
 def test_a_connection_outlives_a_change_of_settings(world: World) -> None:

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Protocol, TypeAlias
 
 from sidedoor.edge.milter.wire import (
     ACCEPT,
+    ALWAYS_SILENT,
     CONTINUE,
+    SILENCE,
     TEMPORARY_FAILURE,
     Actions,
     Command,
@@ -37,6 +41,7 @@ _MOST_BODY = 20 << 20  # beyond what `reception.parts` looks into
 _NO_SESSION = Unknown("Postfix told no macro at all")
 _NOT_READ = Unknown("the mail server was not asked for the body")
 _TOO_BIG = Unknown("the body is larger than the milter looks into (20 MB)")
+_LISTENS = reduce(or_, SILENCE.values())
 _LATEST = (b"E", b"N", b"T", b"R", b"M", b"H", b"C")  # stages of macros, the latest first
 
 
@@ -95,7 +100,7 @@ class Door(Protocol):
 
 
 class MilterSession:
-    """Feed it packets in order; it gives the answers of each."""
+    """Feed it packets in order; it gives the answers of each. `silent`: commands that have none."""
 
     def __init__(self, door: Door, budget: Budget | None = None) -> None:
         self._door, self._budget = door, Budget() if budget is None else budget
@@ -104,6 +109,7 @@ class MilterSession:
         self._helo: str | None = None
         self._asked: Asked | None = None
         self._own = self._reads = self._starved = False
+        self.silent = ALWAYS_SILENT
         self._taken = 0  # of the budget
         self._steps = {
             Command.NEGOTIATE: self._negotiate, Command.MACRO: self._macro, Command.CONNECT: self._connect,
@@ -115,14 +121,17 @@ class MilterSession:
     def receive(self, packet: Packet) -> Answers:
         """The answers to one packet; none for those that want none. Raises MilterError."""
         step = self._steps.get(packet.command)
-        return (CONTINUE,) if step is None else step(packet)
+        answers = (CONTINUE,) if step is None else step(packet)
+        return () if packet.command in self.silent else answers
 
     def _negotiate(self, packet: Packet) -> Answers:
         wanted = Actions.ADD_HEADER | Actions.CHANGE_HEADER | Actions.QUARANTINE
         wanted |= Actions.ADD_RECIPIENT | Actions.DELETE_RECIPIENT
         self._reads = self._door.reads_bodies()
         skips = Skips.UNKNOWN | Skips.DATA | (Skips(0) if self._reads else Skips.BODY)
-        return (negotiated(packet, wanted, skips),)
+        answered, granted = negotiated(packet, wanted, skips | _LISTENS)
+        self.silent = ALWAYS_SILENT.union(command for command, flag in SILENCE.items() if flag & granted)
+        return (answered,)
 
     def _macro(self, packet: Packet) -> Answers:
         # What a stage tells takes the place of what it told before: a login is gone after STARTTLS, say.
@@ -150,10 +159,11 @@ class MilterSession:
         for stage in _LATEST[:-3]:
             self._macros.pop(stage, None)
         connection = self._connection()
-        # A local socket: mail of the server's own (sendmail command, bounces), never at the front door.
+        # A local socket: mail of the server's own (sendmail command, bounces), never at the front door. It is accepted
+        # at its first recipient, because MAIL has no answer.
         self._own = connection.client_ip is None
         if self._own:
-            return (ACCEPT,)
+            return (CONTINUE,)
         port = self._told("client_port") or ""
         self._asked = Asked(
             connection, (packet.fields or ["<>"])[0],

@@ -64,11 +64,29 @@ class Actions(IntFlag):
 
 
 class Skips(IntFlag):
-    """What a filter does not want to be told."""
+    """What a filter does not want to be told, and (`SILENT_*`) what it will not answer: one round trip less each."""
 
     BODY = 0x10  # pieces of the body
+    SILENT_HEADER = 0x80
     UNKNOWN = 0x100  # unknown commands
     DATA = 0x200  # the DATA command
+    SILENT_CONNECT = 0x1000
+    SILENT_HELO = 0x2000
+    SILENT_MAIL = 0x4000
+    SILENT_END_OF_HEADER = 0x40000
+    SILENT_BODY = 0x80000
+
+
+ALWAYS_SILENT = frozenset({Command.MACRO, Command.ABORT, Command.QUIT, Command.NEXT_CLIENT})
+SILENCE = {
+    Command.CONNECT: Skips.SILENT_CONNECT,
+    Command.HELO: Skips.SILENT_HELO,
+    Command.MAIL: Skips.SILENT_MAIL,
+    Command.HEADER: Skips.SILENT_HEADER,
+    Command.END_OF_HEADER: Skips.SILENT_END_OF_HEADER,
+    Command.BODY: Skips.SILENT_BODY,
+}
+"""The flag by which a filter that only listens to a command says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +148,11 @@ def client_address(packet: Packet) -> Fact[IPAddress | None]:
         return _UNKNOWN_FAMILY
 
 
-def negotiated(packet: Packet, actions: Actions, skips: Skips) -> bytes:
-    """The answer to NEGOTIATE. Raises MilterError where the server allows less than the filter needs."""
+def negotiated(packet: Packet, actions: Actions, skips: Skips) -> tuple[bytes, Skips]:
+    """The answer to NEGOTIATE, and what of `skips` the server offers.
+
+    Raises MilterError where it allows less than the filter needs.
+    """
     if len(packet.data) < 12:
         raise MilterError("a negotiation cut short")
     version, offered, options = struct.unpack("!LLL", packet.data[:12])
@@ -139,7 +160,8 @@ def negotiated(packet: Packet, actions: Actions, skips: Skips) -> bytes:
         raise MilterError(f"milter version {version} with actions {offered:#x}; needed are {VERSION} and {actions:#x}")
     asks = Actions.ASK_MACROS & offered
     wanted = b"".join(struct.pack("!L", stage) + names.encode() + b"\0" for stage, names in _MACROS.items())
-    return answer(b"O", struct.pack("!LLL", VERSION, actions | asks, skips & options) + (wanted if asks else b""))
+    granted = Skips(skips & options)
+    return answer(b"O", struct.pack("!LLL", VERSION, actions | asks, granted) + (wanted if asks else b"")), granted
 
 
 def answer(code: bytes, data: bytes = b"") -> bytes:

@@ -1,0 +1,135 @@
+"""What the milter costs Postfix: messages a second into one that throws them away, without and with the milter.
+
+    python benchmarks/milter.py [--messages 3000] [--rounds 3]
+
+Load by Postfix's smtp-source: 2 KB messages, 20 connections, one message each and ten. The servers take turns, and
+medians of the rounds are printed, with ratios to Postfix alone. Needs root, because Postfix does; left out, and said
+so, without. Exits with 1 where a goal is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.audit.audit_kit import accepted_domain, connector, write_settings
+from tests.edge.kill_kit import free_port
+from tests.edge.postfix import MISSING, Postfix
+
+CONNECTIONS, SIZE, PER_CONNECTION = 20, 2_000, (1, 10)
+GOAL = 0.5  # of Postfix alone, on the same two cores that the milter and smtp-source have
+MAIN_CF = """
+relay_transport = discard:
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_client_connection_count_limit = 0
+smtpd_client_connection_rate_limit = 0
+milter_default_action = tempfail
+"""
+RULES = [
+    {"Name": "Tag", "Priority": 0, "State": "Enabled", "Mode": "Enforce", "SubjectContainsWords": ["invoice"],
+     "PrependSubject": "[?] "},
+    {"Name": "Hold", "Priority": 1, "State": "Enabled", "Mode": "Enforce", "SubjectOrBodyContainsWords": ["bitcoin"],
+     "Quarantine": True},
+]  # fmt: skip
+
+
+@contextmanager
+def milter(folder: Path, rules: list[dict[str, object]]) -> Iterator[str]:
+    """The command as a process, with 100 connectors and RejectDirectSend on; gives the line for main.cf."""
+    port = free_port()
+    tenant = folder / f"tenant-{port}"
+    printers = [connector(f"C{n}", SenderIPAddresses=[f"198.51.100.{n}"]) for n in range(1, 101)]
+    write_settings(tenant, [accepted_domain("contoso.example", Default=True)], printers, reject_direct_send=True)
+    (tenant / "TransportRule.json").write_text(json.dumps(rules))
+    command = [sys.executable, "-m", "sidedoor", "milter", "--tenant", str(tenant), "--listen", f"127.0.0.1:{port}",
+               "--log", str(folder / f"{port}.jsonl")]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for(port)
+            yield f"smtpd_milters = inet:127.0.0.1:{port}\n"
+        finally:
+            process.terminate()
+
+
+def wait_for(port: int) -> None:
+    """Until somebody listens."""
+    for _ in range(400):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"nobody listens on port {port}")
+
+
+def rate(port: int, messages: int, each: int) -> float:
+    """Messages a second by smtp-source, from outside the tenant to inside."""
+    command = ["smtp-source", "-s", str(CONNECTIONS), "-l", str(SIZE), "-f", "app@far.example", "-t",
+               "desk@contoso.example", "-m"]  # fmt: skip
+    # smtp-source has no count for a connection; -d keeps them to the end, so runs of `each` a connection are made.
+    one = messages if each == 1 else CONNECTIONS * each
+    command += [str(one), *(["-d"] if each > 1 else []), f"127.0.0.1:{port}"]
+    runs = max(1, messages // one)
+    started = time.perf_counter()
+    for _ in range(runs):
+        subprocess.run(command, check=True, capture_output=True)
+    return runs * one / (time.perf_counter() - started)
+
+
+@contextmanager
+def line_for(folder: Path, kind: str) -> Iterator[str]:
+    """The further line of main.cf for a row of the table."""
+    if kind == "Postfix alone":
+        yield ""
+        return
+    with milter(folder, RULES if kind == "with transport rules" else []) as line:
+        yield line
+
+
+def measure(folder: Path, messages: int, rounds: int) -> dict[str, dict[int, float]]:
+    """Median rates by kind and messages a connection; within a round every kind has its turn."""
+    rates: dict[tuple[str, int], list[float]] = {}
+    kinds = ("Postfix alone", "with the milter", "with transport rules")
+    for number in range(rounds):
+        for at, kind in enumerate(kinds):
+            with line_for(folder, kind) as line, Postfix(folder / f"p{number}{at}", MAIN_CF + line) as postfix:
+                rate(postfix.port, 200, 1)  # to warm up
+                for each in PER_CONNECTION:
+                    rates.setdefault((kind, each), []).append(rate(postfix.port, messages, each))
+    return {kind: {each: statistics.median(rates[kind, each]) for each in PER_CONNECTION} for kind in kinds}
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--messages", type=int, default=3_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    wanted = parser.parse_args()
+    if MISSING:
+        print(f"left out: {MISSING}")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="sd-") as name:
+        Path(name).chmod(0o755)
+        found = measure(Path(name), wanted.messages, wanted.rounds)
+    print(f"messages a second at {', '.join(map(str, PER_CONNECTION))} a connection")
+    alone, good = found["Postfix alone"], True
+    for kind, rates in found.items():
+        ratios = [rates[each] / alone[each] for each in PER_CONNECTION]
+        print(f"  {kind:24}" + "".join(f"{rates[each]:>8,.0f}" for each in PER_CONNECTION) + "   RATIO "
+              + ", ".join(f"{one:.2f}" for one in ratios))  # fmt: skip
+        good &= kind != "with the milter" or min(ratios) >= GOAL
+    print(f"  goal for the milter: {GOAL} {'ok' if good else 'MISSED'}")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
