@@ -21,7 +21,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "be
 # Decisions keep the words of their day.
 LIVING = [path for path in PAGES if path.parent.name != "decisions"]
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
-DESIGNED = {"collect", "plan", "close", "probe", "watch", "web"}  # announced, not there yet
+DESIGNED = {"plan", "close", "probe", "watch", "web"}  # announced, not there yet
 
 
 def page_id(path: Path) -> str:
@@ -108,7 +108,7 @@ def test_every_command_is_documented(name: str) -> None:
 def test_designed_commands_are_announced_and_absent() -> None:
     readme = text(ROOT / "README.md").partition("## What it does not do yet")[2]
     assert set(COMMANDS).isdisjoint(DESIGNED)
-    for name in DESIGNED - {"collect"}:
+    for name in DESIGNED:
         assert f"`{name}`" in readme
 
 

@@ -18,6 +18,7 @@ from sidedoor.errors import SidedoorError
 
 # name -> where its command is ("module:attribute"), and the line `--help` prints.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "collect": ("sidedoor.cli.collect:collect_command", "Fetch settings and mail history from the live tenant."),
     "audit": ("sidedoor.cli.audit:audit_command", "Find Direct Send in exported mail history and say who it is."),
     "check": ("sidedoor.cli.check:check_command", "Say what Exchange Online does with a message at the door."),
     "explain": (

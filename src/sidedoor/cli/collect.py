@@ -1,0 +1,225 @@
+"""`sidedoor collect`: settings, message traces and details from the live tenant, into a folder the audit reads."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sidedoor.cli.output import printable
+from sidedoor.errors import UnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from sidedoor.exchange.clouds import Cloud
+    from sidedoor.exchange.collect import Collection, Missing
+    from sidedoor.exchange.http import Http
+    from sidedoor.exchange.parts import Store
+    from sidedoor.exchange.plan import Plan
+    from sidedoor.exchange.tokens import Tokens
+
+EXIT_INCOMPLETE = 1
+_MOST_DETAILS = 50_000
+_PATH = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options."""
+
+    folder: Path | None
+    tenant_id: str | None
+    client_id: str | None
+    certificate: Path | None
+    secret_env: str | None
+    device_code: bool
+    token_env: str | None
+    since: datetime | None
+    until: datetime | None
+    lists: str
+    details: int
+    hunting: bool
+    cloud: str
+    base_url: str | None
+    graph_url: str | None
+
+
+@click.command("collect")
+@click.option("-o", "--output", "folder", type=_PATH, help="Folder to collect into; a cut-off run goes on in it.")
+@click.option("--tenant-id", metavar="ID", help="The tenant's GUID, or one of its domains.")
+@click.option("--client-id", metavar="GUID", help="The application that is registered for this.")
+@click.option("--certificate", type=_PATH, help="Its certificate and key in one PEM file: the best way.")
+@click.option("--secret-env", metavar="NAME", help="Environment variable with its client secret.")
+@click.option("--device-code", is_flag=True, help="Sign in as a person, in a browser on any device.")
+@click.option("--token-env", metavar="NAME", help="Environment variable with an access token made elsewhere.")
+@click.option("--since", metavar="TIME", help="Date or time in UTC; 90 days ago if not given.")
+@click.option("--until", metavar="TIME", help="Date or time in UTC; now if not given.")
+@click.option(
+    "--lists",
+    type=click.Choice(["exchange", "graph", "none"]),
+    default="exchange",
+    show_default=True,
+    help="Where message traces and details come from; none: settings alone.",
+)
+@click.option(
+    "--details",
+    default=2_000,
+    show_default=True,
+    type=click.IntRange(0, _MOST_DETAILS),
+    help="Messages at most to ask details of, those that decide most first; 1,200 an hour.",
+)
+@click.option("--hunting", is_flag=True, help="EmailEvents of the last 30 days too (Defender for Office 365 Plan 2).")
+@click.option(
+    "--cloud",
+    type=click.Choice(["global", "gcc-high", "dod", "china"]),
+    default="global",
+    show_default=True,
+    help="Which of Microsoft's clouds the tenant is in.",
+)
+@click.option("--base-url", metavar="URL", help="Exchange Online at another address (a twin, a test).")
+@click.option("--graph-url", metavar="URL", help="Graph at another address.")
+@click.option("--script", "as_script", is_flag=True, help="Print the PowerShell that collects the same, and end.")
+def collect_command(as_script: bool, since: str | None, until: str | None, **given: object) -> int:
+    """Collect settings, message traces and details from Exchange Online into a folder for sidedoor audit.
+
+    Reads only. Exits with 1 where something could not be had (collection.json says what), with 4 where tenant or
+    network is not reached; the same command then goes on where it stopped.
+    """
+    begin, end = _moment("--since", since), _moment("--until", until)
+    wanted = Wanted(since=begin, until=end, **given)  # type: ignore[arg-type]  # click has checked them
+    if as_script:
+        from sidedoor.exchange.script import script
+
+        click.echo(script(begin, end, wanted.details), nl=False)
+        return 0
+    if wanted.folder is None:
+        raise UsageError("missing -o: the folder to collect into")
+    return _collect(wanted, wanted.folder)
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: a date or a time, 2026-11-01 or 2026-11-01T08:00Z") from error
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _say(text: str) -> None:
+    click.echo(f"collect: {printable(text)}", err=True)
+
+
+def _collect(wanted: Wanted, folder: Path) -> int:
+    """Sign in, go on with what the folder holds, say what is missing."""
+    try:
+        from sidedoor.exchange.clock import SystemClock
+        from sidedoor.exchange.http import Http
+    except ModuleNotFoundError as error:
+        raise UsageError(f"collect needs {error.name}: install sidedoor[live]") from error
+    from sidedoor.exchange.parts import Store
+
+    cloud, clock = _cloud(wanted), SystemClock()
+    tenant = _given(wanted.tenant_id, "--tenant-id")
+    with Store(folder) as store:
+        plan = _plan(wanted, tenant, store, clock.now())
+        tokens = _tokens(wanted, cloud, tenant)
+        http = Http(tokens, clock, _say)
+        try:
+            missing = _collection(plan, store, http, cloud, tokens).run()
+        except UnreachableError as error:
+            raise UnreachableError(f"{error}. What has come is kept; the same command goes on.") from error
+        finally:
+            http.close()
+    return _answer(folder, missing)
+
+
+def _collection(plan: Plan, store: Store, http: Http, cloud: Cloud, tokens: Tokens) -> Collection:
+    from sidedoor.evidence.tenant_files import read_tenant
+    from sidedoor.exchange.clock import SystemClock
+    from sidedoor.exchange.collect import Collection
+    from sidedoor.exchange.graph import Graph
+    from sidedoor.exchange.invoke import Exchange
+
+    exchange = Exchange(http, cloud, plan.tenant, tokens.anchor)
+    return Collection(
+        plan, store, exchange, Graph(http, cloud), SystemClock(), _say,
+        lambda path: read_tenant(path, explicit=False).snapshot,
+    )  # fmt: skip
+
+
+def _given(text: str | None, option: str) -> str:
+    if not text or not text.strip():
+        raise UsageError(f"missing {option}")
+    return text.strip()
+
+
+def _cloud(wanted: Wanted) -> Cloud:
+    """The addresses. One that is given stands alone: a redirect may not leave it."""
+    from sidedoor.exchange.clouds import CLOUDS
+    from sidedoor.exchange.http import checked_base
+
+    cloud = CLOUDS[wanted.cloud]
+    if wanted.base_url is not None:
+        cloud = replace(cloud, exchange=checked_base(wanted.base_url), hosts=())
+    if wanted.graph_url is not None:
+        return replace(cloud, graph=checked_base(wanted.graph_url))
+    if wanted.lists == "graph" and not cloud.graph_traces:
+        raise UsageError(f"--lists graph: Graph has no message traces in the cloud {wanted.cloud}")
+    return cloud
+
+
+def _plan(wanted: Wanted, tenant: str, store: Store, now: datetime) -> Plan:
+    """What was asked for, or what an earlier run in this folder was asked for, if that is the same."""
+    from sidedoor.exchange.plan import Plan, checked_stretch, hunting_since, planned
+
+    since, until = checked_stretch(wanted.since, wanted.until, now)
+    hunting = hunting_since(since, now) if wanted.hunting else None
+    asked = Plan(tenant, since, until, wanted.lists, wanted.details, hunting)
+    earlier = store.plan if store.load() else None
+    plan = planned(asked, earlier, since=wanted.since is not None, until=wanted.until is not None)
+    if earlier is not None:
+        _say(f"going on with the collection of {plan.since:%Y-%m-%d %H:%M} to {plan.until:%Y-%m-%d %H:%M} UTC")
+    return plan
+
+
+def _tokens(wanted: Wanted, cloud: Cloud, tenant: str) -> Tokens:
+    """By exactly one of the ways to sign in. Raises UsageError, InputError, UnreachableError."""
+    from sidedoor.exchange.tokens import AppTokens, DeviceTokens, FixedToken, certificate
+
+    ways = [wanted.certificate is not None, wanted.secret_env is not None, wanted.device_code,
+            wanted.token_env is not None]  # fmt: skip
+    if sum(ways) != 1:
+        raise UsageError("give one of --certificate, --secret-env, --device-code and --token-env")
+    if wanted.token_env is not None:
+        return FixedToken(tenant, _secret(wanted.token_env, "--token-env"))
+    client_id = _given(wanted.client_id, "--client-id")
+    if wanted.device_code:
+        return DeviceTokens(tenant, client_id, cloud.authority, _say)
+    if wanted.certificate is not None:
+        return AppTokens(tenant, client_id, cloud.authority, certificate(wanted.certificate))
+    return AppTokens(tenant, client_id, cloud.authority, _secret(wanted.secret_env or "", "--secret-env"))
+
+
+def _secret(name: str, option: str) -> str:
+    """From the environment, because a command line is seen by others and kept in histories."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise UsageError(f"{option} {name}: no such environment variable, or it is empty")
+    if not value.isascii() or not value.isprintable():
+        raise UsageError(f"{option} {name}: holds characters that no secret has")
+    return value
+
+
+def _answer(folder: Path, missing: list[Missing]) -> int:
+    for each in missing:
+        _say(f"missing: {each.why}. How to get it: {each.how_to_get_it}.")
+    if missing:
+        click.echo(f"Collected into {folder}, but not all of it; collection.json there says what is missing.")
+        return EXIT_INCOMPLETE
+    click.echo(f"Collected into {folder}. Now: sidedoor audit {folder}")
+    return 0

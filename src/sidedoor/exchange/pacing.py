@@ -1,0 +1,69 @@
+"""How fast the service may be asked, and how long to wait when it says no. Pure but for the clock it is given.
+
+Message traces: 100 requests in five minutes for the tenant, list and detail together (the strictest of the readings
+of Get-MessageTraceV2 and of Graph's messageTraces). Advanced hunting: 45 calls a minute (advanced-hunting-limits).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from sidedoor.exchange.clock import Clock
+
+TRACE_REQUESTS, TRACE_WINDOW = 100, 300.0
+HUNTING_REQUESTS, HUNTING_WINDOW = 45, 60.0
+# Requests arrive later than they were sent, each by another amount: the service's five minutes are not quite ours.
+_MARGIN = 3.0
+_USUAL_WAIT = 60.0
+_LONGEST_WAIT = 3_600.0
+
+
+class Pacer:
+    """At most `requests` within any `window` seconds; `wait` sleeps until one more may be sent, and counts it."""
+
+    def __init__(self, clock: Clock, requests: int, window: float) -> None:
+        self._clock, self._requests, self._window = clock, requests, window + _MARGIN
+        self._sent: deque[float] = deque()
+        self.count = 0
+
+    def wait(self) -> None:
+        """Every request counts, those that failed and those that are repeated too."""
+        if len(self._sent) >= self._requests:
+            left = self._sent[0] + self._window - self._clock.steady()
+            if left > 0:
+                self._clock.sleep(left)
+            self._sent.popleft()
+        self._sent.append(self._clock.steady())
+        self.count += 1
+
+
+def trace_pacer(clock: Clock) -> Pacer:
+    """For message traces and their details."""
+    return Pacer(clock, TRACE_REQUESTS, TRACE_WINDOW)
+
+
+def hunting_pacer(clock: Clock) -> Pacer:
+    """For advanced hunting."""
+    return Pacer(clock, HUNTING_REQUESTS, HUNTING_WINDOW)
+
+
+def retry_after(header: str | None, now: datetime) -> float:
+    """Seconds that a Retry-After header asks for (RFC 9110 section 10.2.3), between one second and an hour."""
+    if header is None:
+        return _USUAL_WAIT
+    text = header.strip()
+    if text.isascii() and text.isdecimal() and len(text) < 10:
+        return min(max(float(text), 1.0), _LONGEST_WAIT)
+    try:
+        when = parsedate_to_datetime(text)
+    except ValueError:
+        return _USUAL_WAIT
+    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
+    return min(max((when - now).total_seconds(), 1.0), _LONGEST_WAIT)
+
+
+def backoff(attempt: int) -> float:
+    """Seconds before the next attempt after `attempt` failed ones: 1, 2, 4 ... 64."""
+    return float(2 ** min(max(attempt - 1, 0), 6))

@@ -1,0 +1,48 @@
+"""A piece of work that can be cut off anywhere: steps with a cursor between them, each kept whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+Cursor: TypeAlias = Mapping[str, object]
+Line: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one request gave. `cursor`: where to go on, None where the work is done. `missing`: what it could not get.
+
+    `lines`: cells of a CSV row, or one cell with a JSON object. `told`: sentences about oddities, nothing is missing.
+    """
+
+    lines: Sequence[Line]
+    cursor: Cursor | None
+    missing: Sequence[str] = ()
+    told: Sequence[str] = ()
+
+
+class Work(Protocol):
+    """Something to collect into one file."""
+
+    @property
+    def name(self) -> str:
+        """The file's name in the folder; `.csv`, or `.json` for an array of objects."""
+
+    @property
+    def header(self) -> Line:
+        """Names of the columns; () for JSON."""
+
+    def start(self) -> Cursor:
+        """The first cursor."""
+
+    def resume(self, lines: Sequence[Line]) -> None:
+        """Told before the first step: the last lines that are on disk already."""
+
+    def step(self, cursor: Cursor) -> Step:
+        """One request's worth. Raises RefusedError where the work cannot go on at all, UnreachableError."""
+
+
+RECENT = 12_000
+"""Lines that `resume` is told: more than two full pages."""
