@@ -17,10 +17,10 @@ from sidedoor.report.csv_report import RejectedRowsWriter
 from sidedoor.report.writer import write_all
 from tests.report.example import ready_audit, rich_audit
 
-NAMES = ["report.html", "report.json", "senders.csv"]
+NAMES = ["report.html", "report.json", "senders.csv", "tenant.json"]
 
 
-def test_writes_three_files(tmp_path: Path) -> None:
+def test_writes_four_files(tmp_path: Path) -> None:
     written = write_all(rich_audit(), tmp_path / "a" / "b")
     assert [path.name for path in written] == NAMES
     assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == NAMES

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from enum import Enum
 
 from sidedoor.policy.decision import Submission
+from sidedoor.tenant.snapshot import TenantSnapshot
 
 
 class Verdict(Enum):
@@ -57,6 +58,8 @@ class Sender:
     flow_ids: tuple[int, ...] = ()
     daily: Mapping[date, int] = field(default_factory=dict)  # messages a day, for the timeline
     header_from: tuple[str, ...] = ()  # up to 50 header From addresses
+    product: str | None = None  # id of the catalogue entry that it is, where something proves it
+    claims_product: str | None = None  # id of the catalogue entry that it says it is, where nothing proves any
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +188,4 @@ class Audit:
     reported: tuple[ReportedSource, ...] = ()  # up to 100, most messages first; all are counted in reported_messages
     reported_messages: int = 0
     switches: tuple[Mapping[str, str], ...] = ()  # name, value, certainty, meaning of each open question that was asked
+    snapshot: TenantSnapshot = field(default_factory=TenantSnapshot)  # the settings, whole

@@ -215,6 +215,7 @@ class _Run:
             reported=reported,
             reported_messages=reported_messages,
             switches=switch_rows(told.options.switches),
+            snapshot=told.snapshot,
         )
 
     def _strangers(self, path: Path) -> int:

@@ -12,7 +12,7 @@ from sidedoor.audit.context import AssessmentContext, SpfEvidence, SpfLookup
 from sidedoor.audit.features import Features, measure, own_domain
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.grouping import SenderGroup, group_senders
-from sidedoor.audit.identify import identify, proved
+from sidedoor.audit.identify import claimed, identify, proved
 from sidedoor.audit.model import Sender
 from sidedoor.audit.naming import identities, name, networks
 from sidedoor.audit.patterns import Standing, persistent, standing, voucher
@@ -156,6 +156,8 @@ def _sender(identity: str, group: SenderGroup, features: Features) -> Sender:
         recommendation=recommend(features, verdict, tls, would_reject=refused, unknown=unknown),
         flow_ids=tuple(sorted(flow.id for flow in flows)),
         header_from=_commonest(pair for flow in flows for pair in flow.header_froms),
+        product=entry.id if entry else None,
+        claims_product=claim.entry.id if (claim := claimed(features)) else None,
     )
 
 

@@ -64,7 +64,7 @@ def audit_command(
     """Audit exports of a tenant's mail history.
 
     INPUTS are files and folders of any supported export; the tenant's settings may lie among them. Writes report.html,
-    report.json, senders.csv, messages.parquet and rejected_rows.csv into the output folder.
+    report.json, senders.csv, messages.parquet, tenant.json and rejected_rows.csv into the output folder.
     """
     from rich.console import Console
 

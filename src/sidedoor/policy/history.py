@@ -39,8 +39,8 @@ def settle_history(world: World, settings: Settings) -> Decision:
     if world.entry is not None:
         reason, certainty = ENTRY_REASONS[world.entry]
         case.note(reason, certainty=certainty)
-    if _leaves(case):
-        return _outbound(case)
+    if leaves(case):
+        return outbound(case)
     if world.authenticated:
         reason = "authenticated" if world.client_ip is not None else "no-smtp-client"
         case.note(certainty=Certainty.DOCUMENTED if world.client_ip is not None else Certainty.ASSUMED)
@@ -80,7 +80,7 @@ def _attributions(world: World, settings: Settings) -> Attributions:
     return Attributions(then, now, outranked)
 
 
-def _leaves(case: Case) -> bool:
+def leaves(case: Case) -> bool:
     """Outbound by the record; or the recipient is outside and nothing says that the mail came in."""
     if case.world.direction is Direction.OUTBOUND:
         return True
@@ -88,7 +88,8 @@ def _leaves(case: Case) -> bool:
     return case.hosted is None and case.world.direction is not Direction.INCOMING and not recorded
 
 
-def _outbound(case: Case) -> Decision:
+def outbound(case: Case) -> Decision:
+    """The decision on mail that goes out: no switch of the door concerns it."""
     if not case.own.yes:
         # Forwarded mail keeps or rewrites a foreign envelope sender; either way it goes out.
         case.note(case.own.reason, certainty=Certainty.ASSUMED)

@@ -6,6 +6,7 @@ Pure: no I/O, no clock. Deciding known facts takes some microseconds; each unkno
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from itertools import islice
 
 from sidedoor.mail.fact import Unknown
@@ -13,10 +14,12 @@ from sidedoor.mail.network import IPNetwork, Partition, partition
 from sidedoor.policy.case import Settings
 from sidedoor.policy.decision import Decision
 from sidedoor.policy.examples import Examples
-from sidedoor.policy.facts import Connection, Envelope, MessageFacts
+from sidedoor.policy.facts import Connection, Envelope, MessageFacts, Tls
 from sidedoor.policy.history import FORCED, settle_history
+from sidedoor.policy.replay import settle_again
 from sidedoor.policy.steps import settle
 from sidedoor.policy.switches import DEFAULT_SWITCHES, Switches
+from sidedoor.policy.world import World
 from sidedoor.policy.worlds import MAX_WORLDS, Decided, completions, fact_names, merge, overwhelmed, varying
 from sidedoor.tenant.snapshot import TenantSnapshot
 
@@ -55,6 +58,30 @@ class Rule:
         decided = [Decided(choices, run(world, self._settings)) for choices, world in rest]
         return merge(_explained(decided), names)
 
+    def decide_again(
+        self,
+        connection: Connection,
+        envelope: Envelope,
+        message: MessageFacts,
+        unheard: AbstractSet[str] = frozenset(),
+    ) -> Decision:
+        """What the door of this snapshot does with a message of the past (`message.accepted`) that comes again.
+
+        unheard: certificate names that only new connectors ask for; a client whose certificate is unknown has none of
+        them. Where the verdict is not the same in all worlds, the reasons have `verdict-depends-on-unknown`.
+        """
+        certain = not isinstance(connection.tls, Tls) or not isinstance(connection.tls.client_certificate, Unknown)
+        decided: list[Decided] = []
+        for choices, world in completions(self._examples, connection, envelope, message):
+            if unheard and not certain and _shows(world, unheard):
+                continue
+            decided.append(Decided(choices, settle_again(world, self._settings)))
+            if len(decided) > MAX_WORLDS:
+                return overwhelmed(fact_names(self._examples, history=True))
+        if len(decided) == 1:
+            return decided[0].decision
+        return merge(_explained(decided), fact_names(self._examples, history=True))
+
     def worlds(self, connection: Connection, envelope: Envelope, message: MessageFacts) -> Iterator[Decision]:
         """The decision of each way the unknown facts could be, at most `MAX_WORLDS`; see `worlds.strictest`."""
         run = settle_history if message.accepted else settle
@@ -89,6 +116,10 @@ def _explained(decided: list[Decided]) -> list[Decided]:
     """Without the worlds that only the record's direction makes possible, unless there are no others."""
     kept = [each for each in decided if FORCED not in each.decision.reasons]
     return kept or decided
+
+
+def _shows(world: World, names: AbstractSet[str]) -> bool:
+    return world.certificate is not None and any(name in names for name in world.certificate.dns_names)
 
 
 def _filter_addresses(snapshot: TenantSnapshot) -> Partition[str] | None:

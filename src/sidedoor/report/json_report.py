@@ -121,6 +121,8 @@ def _sender(sender: Sender) -> dict[str, Any]:
         "header_from": sender.header_from,
         "helo": sender.helo,
         "service": sender.service,
+        "product": sender.product,
+        "claims_product": sender.claims_product,
         "messages": sender.messages,
         "recipients": sender.recipients,
         "first_seen": iso(sender.first_seen),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from sidedoor.audit.model import Audit
-from sidedoor.report import csv_report, html_report, json_report
+from sidedoor.report import csv_report, html_report, json_report, tenant_json
 from sidedoor.report.atomic import write_files
 
 HTML, JSON, SENDERS, REJECTED = "report.html", "report.json", "senders.csv", "rejected_rows.csv"
 
 
 def write_all(audit: Audit, directory: Path) -> tuple[Path, ...]:
-    """Write report.html, report.json and senders.csv into `directory`, made where it is missing; returns their paths.
+    """Write report.html, report.json, senders.csv and tenant.json into `directory`, which is made; returns their paths.
 
     Files of an earlier run are replaced only when all new ones are written whole. Raises SidedoorError.
     """
@@ -20,6 +20,7 @@ def write_all(audit: Audit, directory: Path) -> tuple[Path, ...]:
         directory / HTML: html_report.dump(audit),
         directory / JSON: json_report.dump(audit),
         directory / SENDERS: csv_report.dump(audit),
+        directory / tenant_json.NAME: tenant_json.dump(audit),
     }
     write_files(contents)
     return tuple(contents)
