@@ -52,8 +52,15 @@ class Representatives:
 
 def decide_key(rule: Rule, key: DecisionKey, of: Representatives) -> Decision:
     """The rule's decision for every event with this key."""
+    decision = rule.decide(*facts_of(key, of))
+    assumed = key.assumed or (key.env == UNKNOWN and key.ip == ABSENT)
+    return replace(decision, certainty=Certainty.ASSUMED) if assumed else decision
+
+
+def facts_of(key: DecisionKey, of: Representatives) -> tuple[Connection, Envelope, MessageFacts]:
+    """The facts that a key stands for, of a message that the service took."""
     recipient: Fact[Address] = _NO_RECIPIENT if key.rcpt == UNKNOWN else Address("recipient", of.domains[key.rcpt])
-    decision = rule.decide(
+    return (
         Connection(client_ip=_client_ip(key.ip, of), tls=_tls(key.tls), authenticated_as=_NO_LOGIN),
         Envelope(_envelope_sender(key, of.domains), recipient),
         MessageFacts(
@@ -63,8 +70,6 @@ def decide_key(rule: Rule, key: DecisionKey, of: Representatives) -> Decision:
             entry=_NO_ENTRY if key.entry is None else Entry(key.entry),
         ),
     )
-    assumed = key.assumed or (key.env == UNKNOWN and key.ip == ABSENT)
-    return replace(decision, certainty=Certainty.ASSUMED) if assumed else decision
 
 
 def _envelope_sender(key: DecisionKey, representatives: Mapping[int, Domain]) -> Fact[EnvelopeSender]:

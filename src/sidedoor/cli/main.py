@@ -20,6 +20,7 @@ from sidedoor.errors import SidedoorError
 COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("sidedoor.cli.collect:collect_command", "Fetch settings and mail history from the live tenant."),
     "audit": ("sidedoor.cli.audit:audit_command", "Find Direct Send in exported mail history and say who it is."),
+    "plan": ("sidedoor.cli.plan:plan_command", "Plan how honest senders get in once the door is closed, and prove it."),
     "check": ("sidedoor.cli.check:check_command", "Say what Exchange Online does with a message at the door."),
     "explain": (
         "sidedoor.cli.explain:explain_command",

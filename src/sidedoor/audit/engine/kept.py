@@ -112,6 +112,10 @@ class KeptHistory:
 
     def flows(self, classes: Classes) -> list[KeptFlow]:
         """All messages by decision key and sender, under the classes of a tenant."""
+        for name in ("VIEW IF EXISTS kept_keyed", "VIEW IF EXISTS kept_events", "VIEW IF EXISTS kept"):
+            self._database.run(f"DROP {name}")
+        for name in ("domain_class", "address_class"):
+            self._database.run(f"DROP TABLE IF EXISTS {name}")
         load_classes(self._database, classes)
         self._database.run(f"CREATE TEMP VIEW kept AS SELECT * FROM {self._source}")
         classify_seen(self._database, classes.addresses, "kept")

@@ -1,0 +1,76 @@
+"""`sidedoor plan`: from a report to connectors, scripts and letters, proven on the same history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from sidedoor.plan.model import Plan
+    from sidedoor.plan.words import Words
+
+EXIT_NOT_READY = 1
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("plan")
+@click.argument("report", metavar="REPORT_DIR", type=_PATH)
+@click.option("-o", "--output", type=_PATH, help="Folder for the plan; REPORT_DIR/plan if not given.")
+@click.option("--decisions", type=_PATH, help="Your plan.toml; REPORT_DIR/plan.toml if it is there.")
+@click.option("--catalogue", type=_PATH, help="Senders of your own, as a TOML file (docs/catalogue.md).")
+@click.option("--require-ready", is_flag=True, help="Exit with 1 where the plan is not ready.")
+@click.option("--quiet", is_flag=True, help="Print nothing.")
+def plan_command(
+    report: Path, output: Path | None, decisions: Path | None, catalogue: Path | None, require_ready: bool, quiet: bool
+) -> int:
+    """Plan how each honest sender of an audit's report gets in once the door is closed.
+
+    Applies the plan to the same history, and writes plan.json, PowerShell scripts, letters to the senders' owners and
+    hunting queries. Changes nothing in any tenant.
+    """
+    from sidedoor.report.plan_json import NAME, dump
+
+    folder = output or report / "plan"
+    plan = _plan(report, _words(report, decisions), catalogue)
+    _write(folder, {NAME: dump(plan)}, plan)
+    if not quiet:
+        from rich.console import Console
+
+        from sidedoor.report.plan_text import summary
+
+        summary(plan, folder, Console(highlight=False))
+    return EXIT_NOT_READY if require_ready and not plan.ready else 0
+
+
+def _words(report: Path, decisions: Path | None) -> Words:
+    from sidedoor.plan.words import NO_WORDS, read_words
+
+    path = decisions or report / "plan.toml"
+    return read_words(path) if decisions is not None or path.exists() else NO_WORDS
+
+
+def _plan(folder: Path, words: Words, catalogue: Path | None) -> Plan:
+    from sidedoor.audit.engine.kept import open_kept
+    from sidedoor.catalogue.catalogue import load_catalogue
+    from sidedoor.plan.run import Question, make_plan
+    from sidedoor.report import kept_report, tenant_json
+
+    settings, report = tenant_json.read(folder), kept_report.read(folder)
+    with open_kept(folder / "messages.parquet") as history:
+        return make_plan(
+            Question(
+                report.senders, history, settings.snapshot, settings.switches, words, load_catalogue(catalogue),
+                datetime.now(UTC), str(folder),
+            )
+        )  # fmt: skip
+
+
+def _write(folder: Path, files: dict[str, bytes], plan: Plan) -> None:
+    """All files whole or none."""
+    from sidedoor.plan.script.files import plan_files
+    from sidedoor.report.atomic import write_files
+
+    write_files({folder / name: data for name, data in (files | plan_files(plan)).items()})

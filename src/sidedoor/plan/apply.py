@@ -1,0 +1,99 @@
+"""A tenant's settings as they are after a plan, and what tells one state of a tenant from another. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from ipaddress import ip_network
+
+from sidedoor.mail.domain import parse_domain
+from sidedoor.mail.fact import Unknown
+from sidedoor.plan.model import ConnectorProposal
+from sidedoor.tenant.codec import encode
+from sidedoor.tenant.snapshot import ConnectorKind, InboundConnector, SenderDomainPattern, TenantSnapshot
+
+
+def applied(snapshot: TenantSnapshot, proposals: Iterable[ConnectorProposal]) -> TenantSnapshot:
+    """The snapshot with the connectors made or changed; the switch as it was."""
+    rows = {} if isinstance(snapshot.inbound_connectors, Unknown) else {
+        row.name: row for row in snapshot.inbound_connectors
+    }  # fmt: skip
+    for proposal in proposals:
+        rows[proposal.name] = _connector(proposal, rows.get(proposal.name))
+    return replace(snapshot, inbound_connectors=tuple(rows.values()))
+
+
+def _connector(proposal: ConnectorProposal, before: InboundConnector | None) -> InboundConnector:
+    settings = proposal.settings
+    base = before or InboundConnector(proposal.name, proposal.kind, enabled=True)
+    partner = proposal.kind is ConnectorKind.PARTNER
+    return replace(
+        base,
+        enabled=settings.enabled,
+        sender_domains=tuple(map(_pattern, settings.sender_domains)),
+        sender_networks=tuple(map(ip_network, settings.addresses)),
+        tls_certificate_name=settings.certificate_name,
+        require_tls=settings.require_tls and partner,
+        restrict_to_addresses=settings.restrict_to_addresses and partner,
+        restrict_to_certificate=settings.restrict_to_certificate and partner,
+    )
+
+
+def _pattern(text: str) -> SenderDomainPattern:
+    if text == "*":
+        return SenderDomainPattern(None)
+    return SenderDomainPattern(parse_domain(text.removeprefix("*.")), with_subdomains=text.startswith("*."))
+
+
+def _parts(snapshot: TenantSnapshot) -> dict[str, object]:
+    """What a plan rests on, without order and without what changes by itself (dates, warnings)."""
+    connectors = snapshot.inbound_connectors
+    domains = snapshot.accepted_domains
+    return {
+        "accepted domains": encode(domains) if isinstance(domains, Unknown) else {
+            str(row.domain): encode((row.kind, row.match_subdomains)) for row in domains
+        },
+        "inbound connectors": encode(connectors) if isinstance(connectors, Unknown) else {
+            row.name: encode(_lasting(row)) for row in connectors
+        },
+        "connection filter": encode(snapshot.connection_filter),
+        "RejectDirectSend": encode(snapshot.reject_direct_send),
+    }  # fmt: skip
+
+
+def _lasting(row: InboundConnector) -> tuple[object, ...]:
+    """The settings that the rule looks at. Exports of different kinds tell the others more or less fully."""
+    return (
+        row.kind, row.enabled, frozenset(map(str, row.sender_domains)), frozenset(map(str, row.sender_networks)),
+        row.tls_certificate_name, row.require_tls, row.restrict_to_addresses, row.restrict_to_certificate,
+        frozenset(map(str, row.associated_accepted_domains)),
+    )  # fmt: skip
+
+
+def fingerprint(snapshot: TenantSnapshot) -> str:
+    """SHA-256 of what a plan rests on, in hexadecimal."""
+    text = json.dumps(_parts(snapshot), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def differences(planned: TenantSnapshot, now: TenantSnapshot) -> list[str]:
+    """How a tenant has changed since it was planned for, a sentence each; empty where a plan still holds."""
+    before, after = _parts(planned), _parts(now)
+    return [line for name in before for line in _difference(name, before[name], after[name])]
+
+
+def _difference(name: str, before: object, after: object) -> Iterator[str]:
+    if before == after:
+        return
+    if not isinstance(before, dict) or not isinstance(after, dict) or "unknown" in before or "unknown" in after:
+        yield f"{name} was {json.dumps(before)[:200]} and is {json.dumps(after)[:200]}"
+        return
+    for key in sorted(before.keys() | after.keys()):
+        if key not in after:
+            yield f"{name}: {key!r} is gone"
+        elif key not in before:
+            yield f"{name}: {key!r} is new"
+        elif before[key] != after[key]:
+            yield f"{name}: {key!r} was {json.dumps(before[key])[:200]} and is {json.dumps(after[key])[:200]}"

@@ -1,0 +1,310 @@
+"""The fewest connectors that cover the honest senders: per envelope domain the union of addresses (domain facts 2.4).
+
+A Partner connector that restricts a domain to addresses refuses everybody else of that domain, so there is one for a
+domain, never two. Senders that must reach the internet, or that stand beside a lock-down, share one OnPremises one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+
+from sidedoor.mail.domain import Domain
+from sidedoor.mail.network import IPAddress, IPNetwork
+from sidedoor.plan.facts import SenderFacts
+from sidedoor.plan.model import (
+    Action,
+    Because,
+    Choice,
+    Conflict,
+    ConflictKind,
+    ConnectorProposal,
+    ConnectorSettings,
+    Method,
+)
+from sidedoor.plan.ranges import ranges, widened, written
+from sidedoor.plan.words import RelayWord, Words
+from sidedoor.tenant.snapshot import ConnectorKind, InboundConnector, TenantSnapshot
+
+_MOST_NAME = 64
+_EVERY = "*"
+
+
+@dataclass(slots=True)
+class _Group:
+    """What one connector has to cover."""
+
+    senders: list[str] = field(default_factory=list)
+    addresses: list[IPAddress] = field(default_factory=list)
+    said: list[IPNetwork] = field(default_factory=list)
+    seen: list[IPAddress] = field(default_factory=list)
+    domains: set[str] = field(default_factory=set)
+
+    def add(self, sender: str, addresses: Iterable[IPAddress], said: Iterable[IPNetwork]) -> None:
+        """Ranges that a person said stand in for the addresses seen."""
+        said, addresses = list(said), list(addresses)
+        self.senders.append(sender)
+        self.seen += addresses
+        self.addresses += [] if said else addresses
+        self.said += said
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesis:
+    """The connectors, and where they get into the way of those that exist."""
+
+    connectors: tuple[ConnectorProposal, ...]
+    conflicts: tuple[Conflict, ...]
+
+
+def synthesise(
+    choices: Sequence[Choice], facts: Sequence[SenderFacts], words: Words, snapshot: TenantSnapshot
+) -> Synthesis:
+    """Connectors for all choices that need one. `choices` and `facts` go together, one by one."""
+    existing = snapshot.inbound_connectors if isinstance(snapshot.inbound_connectors, tuple) else ()
+    builder = _Builder(existing)
+    pairs = list(zip(choices, facts, strict=True))
+    _by_certificate(pairs, builder)
+    _by_address(pairs, builder)
+    _relay(pairs, words, builder)
+    return Synthesis(tuple(builder.made), tuple(builder.conflicts))
+
+
+def _by_certificate(pairs: Sequence[tuple[Choice, SenderFacts]], builder: _Builder) -> None:
+    groups: defaultdict[str, _Group] = defaultdict(_Group)
+    for choice, _ in pairs:
+        if choice.method is Method.PARTNER_CERTIFICATE and choice.certificate:
+            group = groups[choice.certificate]
+            group.senders.append(choice.sender)
+            group.domains.update(choice.envelope_domains)
+    for name, group in sorted(groups.items()):
+        settings = ConnectorSettings(
+            enabled=True, sender_domains=tuple(sorted(group.domains)), certificate_name=name, require_tls=True
+        )
+        text = f"whoever shows a certificate for {name} is let in, wherever it comes from"
+        builder.partner(f"certificate {name}", settings, group, (Because("certificate-known", text),))
+
+
+def _by_address(pairs: Sequence[tuple[Choice, SenderFacts]], builder: _Builder) -> None:
+    """A connector for each domain; domains with the same addresses share one."""
+    groups: defaultdict[str, _Group] = defaultdict(_Group)
+    for choice, facts in pairs:
+        if choice.method is not Method.PARTNER_ADDRESS:
+            continue
+        for domain in choice.envelope_domains:
+            groups[domain].add(choice.sender, _seen_as(facts, domain), facts.word.addresses)
+    alike: dict[tuple[IPv4Network, ...], _Group] = {}
+    for domain, group in sorted(groups.items()):
+        networks = ranges(group.addresses, group.said)
+        if not networks:
+            continue
+        merged = alike.setdefault(networks, _Group())
+        merged.domains.add(domain)
+        merged.senders += [sender for sender in group.senders if sender not in merged.senders]
+        merged.addresses += group.addresses
+        merged.said += group.said
+        merged.seen += group.seen
+    for networks, group in alike.items():
+        domains = tuple(sorted(group.domains))
+        settings = ConnectorSettings(
+            enabled=True, sender_domains=domains, addresses=tuple(map(written, networks)), restrict_to_addresses=True
+        )
+        text = (
+            f"mail from {', '.join(domains)} without a login is taken from these addresses and from no other (5.7.51); "
+            "Set-InboundConnector honours addresses on a Partner connector only with this restriction"
+        )
+        builder.partner(f"addresses {domains[0]}", settings, group, (Because("restricted-to-addresses", text),))
+
+
+def _seen_as(facts: SenderFacts, domain: str) -> Iterator[IPAddress]:
+    """Addresses that a sender used with one envelope domain."""
+    used = {place.address for place in facts.places if place.address and (place.domain or "").lower() == domain}
+    # A U-label in the history names the same domain; then all its addresses are taken.
+    yield from (address for address in facts.addresses if not used or str(address) in used)
+
+
+def _relay(pairs: Sequence[tuple[Choice, SenderFacts]], words: Words, builder: _Builder) -> None:
+    """One OnPremises connector by address, and one for each certificate."""
+    group, by_name = _Group(), defaultdict[str, _Group](_Group)
+    relays: set[str] = set()
+    for choice, facts in pairs:
+        if choice.method is Method.ONPREMISES_RELAY:
+            if choice.certificate:
+                by_name[choice.certificate].senders.append(choice.sender)
+            else:
+                group.add(choice.sender, facts.addresses, facts.word.addresses)
+        elif choice.method is Method.LOCAL_RELAY and choice.relay and choice.relay not in relays:
+            relays.add(choice.relay)
+            relay = words.relays.get(choice.relay, RelayWord())
+            if relay.certificate:
+                by_name[relay.certificate].senders.append(choice.sender)
+            elif relay.addresses:
+                group.add(choice.sender, (), relay.addresses)
+    for name, named in sorted(by_name.items()):
+        settings = ConnectorSettings(enabled=True, sender_domains=(_EVERY,), certificate_name=name, require_tls=True)
+        builder.onpremises(f"relay {name}", settings, named)
+    networks = ranges(group.addresses, group.said)
+    if networks:
+        settings = ConnectorSettings(enabled=True, sender_domains=(_EVERY,), addresses=tuple(map(written, networks)))
+        builder.onpremises("relay", settings, group)
+
+
+class _Builder:
+    """Connectors one after another, each held against those that exist."""
+
+    def __init__(self, existing: Sequence[InboundConnector]) -> None:
+        self._existing = existing
+        self._names = {row.name.strip().casefold() for row in existing}
+        self.made: list[ConnectorProposal] = []
+        self.conflicts: list[Conflict] = []
+
+    def partner(self, what: str, settings: ConnectorSettings, group: _Group, reasons: tuple[Because, ...]) -> None:
+        """A Partner connector: an existing one that restricts the same domains is widened, never doubled."""
+        twin = self._twin(ConnectorKind.PARTNER, settings)
+        if twin is not None:
+            return self._add(Action.ENABLE, twin.name, ConnectorKind.PARTNER, settings, group, reasons, as_is(twin))
+        base = self._base(settings)
+        if base is not None:
+            before = as_is(base)
+            after = _united(before, settings)
+            self._conflict(
+                ConflictKind.OVERLAP, base.name, base.name,
+                f"{base.name!r} restricts {', '.join(settings.sender_domains)} already; it gets the addresses in "
+                "place of a second connector, since which of two decides is undocumented",
+            )  # fmt: skip
+            return self._add(Action.SET, base.name, ConnectorKind.PARTNER, after, group, reasons, before)
+        name = self._new_name(f"Sidedoor {what}")
+        self._overlaps(name, settings)
+        return self._add(Action.CREATE, name, ConnectorKind.PARTNER, settings, group, reasons, None)
+
+    def onpremises(self, what: str, settings: ConnectorSettings, group: _Group) -> None:
+        """An OnPremises connector."""
+        text = "taken as the organisation's own before any Partner connector is asked; may relay to the internet"
+        reasons = (Because("onpremises-first", text),)
+        twin = self._twin(ConnectorKind.ON_PREMISES, settings)
+        if twin is not None:
+            return self._add(Action.ENABLE, twin.name, ConnectorKind.ON_PREMISES, settings, group, reasons, as_is(twin))
+        name = self._new_name(f"Sidedoor {what}")
+        return self._add(Action.CREATE, name, ConnectorKind.ON_PREMISES, settings, group, reasons, None)
+
+    def _add(  # noqa: PLR0917  # the parts of a proposal
+        self, action: Action, name: str, kind: ConnectorKind, settings: ConnectorSettings, group: _Group,
+        reasons: tuple[Because, ...], before: ConnectorSettings | None,
+    ) -> None:  # fmt: skip
+        wide = widened(group.said, group.seen)
+        senders = tuple(dict.fromkeys(group.senders))
+        self.made.append(ConnectorProposal(action, name, kind, settings, senders, reasons, before, wide))
+
+    def _conflict(self, kind: ConflictKind, proposed: str, existing: str, text: str) -> None:
+        self.conflicts.append(Conflict(kind, proposed, existing, text))
+
+    def _twin(self, kind: ConnectorKind, settings: ConnectorSettings) -> InboundConnector | None:
+        """A disabled connector with the very settings: it is switched on."""
+        for row in self._existing:
+            if row.enabled is False and row.kind is kind and _same(as_is(row), settings):
+                text = f"{row.name!r} has these settings and is disabled; it is switched on in place of a new one"
+                self._conflict(ConflictKind.DISABLED_TWIN, row.name, row.name, text)
+                return row
+        return None
+
+    def _base(self, settings: ConnectorSettings) -> InboundConnector | None:
+        """An enabled connector that restricts the same domains to addresses."""
+        if not settings.restrict_to_addresses:
+            return None
+        wanted = set(settings.sender_domains)
+        return next(
+            (row for row in self._restricting() if wanted <= {str(pattern) for pattern in row.sender_domains}), None
+        )
+
+    def _restricting(self) -> Iterator[InboundConnector]:
+        for row in self._existing:
+            named = all(pattern.domain is not None for pattern in row.sender_domains)
+            plain = row.tls_certificate_name is None and row.restrict_to_addresses is True
+            if row.kind is ConnectorKind.PARTNER and row.enabled is not False and named and plain:
+                yield row
+
+    def _new_name(self, wanted: str) -> str:
+        """A name that is free; one that is taken by other settings is a conflict."""
+        wanted = wanted[:_MOST_NAME]
+        name, number = wanted, 1
+        while name.strip().casefold() in self._names:
+            number += 1
+            name = f"{wanted[: _MOST_NAME - 4]} {number}"
+        if name != wanted:
+            text = f"the name {wanted!r} is taken by a connector with other settings; {name!r} is used"
+            self._conflict(ConflictKind.SAME_NAME, name, wanted, text)
+        self._names.add(name.strip().casefold())
+        return name
+
+    def _overlaps(self, name: str, settings: ConnectorSettings) -> None:
+        domains = _patterns(settings)
+        for row in self._existing:
+            if row.enabled is False:
+                self._disabled_relative(name, row, settings)
+            elif row.kind is ConnectorKind.ON_PREMISES:
+                self._taken_first(name, row, settings)
+            elif row.identifies_by_address_or_certificate and any(
+                pattern.covers(domain) for pattern in row.sender_domains for domain in domains
+            ):
+                every = any(pattern.domain is None for pattern in row.sender_domains)
+                restricts = row.restrict_to_addresses is True or row.restrict_to_certificate is True
+                kind = ConflictKind.LOCKDOWN if every and restricts else ConflictKind.OVERLAP
+                text = f"{row.name!r} covers {settings.sender_domains[0]} too; which of the two decides is undocumented"
+                self._conflict(kind, name, row.name, text)
+
+    def _disabled_relative(self, name: str, row: InboundConnector, settings: ConnectorSettings) -> None:
+        shared = set(as_is(row).addresses) & set(settings.addresses)
+        if shared:
+            text = f"{row.name!r} names {min(shared)} as well and is disabled; delete it if nobody needs it"
+            self._conflict(ConflictKind.DISABLED_TWIN, name, row.name, text)
+
+    def _taken_first(self, name: str, row: InboundConnector, settings: ConnectorSettings) -> None:
+        mine = [IPv4Network(text) for text in settings.addresses]
+        if any(net.overlaps(other) for net in mine for other in row.sender_networks if isinstance(other, IPv4Network)):
+            text = f"{row.name!r} is of type OnPremises and takes some of these addresses first"
+            self._conflict(ConflictKind.ONPREMISES_FIRST, name, row.name, text)
+
+
+def _patterns(settings: ConnectorSettings) -> list[Domain]:
+    return [Domain(name) for name in settings.sender_domains if name != _EVERY]
+
+
+def as_is(row: InboundConnector) -> ConnectorSettings:
+    """An existing connector's settings in the form of a proposal; what the export does not tell counts as off."""
+    return ConnectorSettings(
+        enabled=row.enabled is not False,
+        sender_domains=tuple(str(pattern) for pattern in row.sender_domains),
+        addresses=tuple(
+            written(network) if isinstance(network, IPv4Network) else str(network) for network in row.sender_networks
+        ),
+        certificate_name=row.tls_certificate_name,
+        require_tls=row.require_tls is True,
+        restrict_to_addresses=row.restrict_to_addresses is True,
+        restrict_to_certificate=row.restrict_to_certificate is True,
+    )
+
+
+def _same(one: ConnectorSettings, other: ConnectorSettings) -> bool:
+    """Whether two are alike but for being enabled."""
+
+    def key(settings: ConnectorSettings) -> tuple[object, ...]:
+        return (
+            frozenset(settings.sender_domains), frozenset(settings.addresses), settings.certificate_name,
+            settings.require_tls, settings.restrict_to_addresses, settings.restrict_to_certificate,
+        )  # fmt: skip
+
+    return key(one) == key(other)
+
+
+def _united(before: ConnectorSettings, wanted: ConnectorSettings) -> ConnectorSettings:
+    networks = ranges((), [IPv4Network(text) for text in (*before.addresses, *wanted.addresses) if _is_ipv4(text)])
+    return ConnectorSettings(
+        True, before.sender_domains, tuple(map(written, networks)), before.certificate_name, before.require_tls,
+        before.restrict_to_addresses, before.restrict_to_certificate,
+    )  # fmt: skip
+
+
+def _is_ipv4(text: str) -> bool:
+    return ":" not in text

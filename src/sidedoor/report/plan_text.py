@@ -1,0 +1,135 @@
+"""A plan on the terminal: is it ready, what happens to whom, and what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sidedoor.plan.model import Blocker, Choice, Method, Plan, SenderReplay
+from sidedoor.report.terminal import Page
+from sidedoor.report.text import shorten
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_TOP = 12
+WORDS = {
+    Method.PARTNER_CERTIFICATE: "connector by certificate",
+    Method.PARTNER_ADDRESS: "connector by address",
+    Method.ONPREMISES_RELAY: "relay connector",
+    Method.SMTP_AUTH_OAUTH: "logs in (SMTP AUTH, OAuth)",
+    Method.HVE: "High Volume Email",
+    Method.COMMUNICATION_SERVICES: "Communication Services",
+    Method.GRAPH: "Microsoft Graph",
+    Method.RETURN_PATH: "return path of its own",
+    Method.LOCAL_RELAY: "relay inside",
+    Method.NOTHING: "nothing to do",
+    Method.REFUSE: "refused, as it should be",
+    Method.UNSAVABLE: "cannot be saved",
+    Method.UNDECIDED: "somebody must decide",
+}
+"""Methods as people call them."""
+
+
+def summary(plan: Plan, folder: Path, console: Console) -> None:
+    """Print the plan to `console`; its files lie in `folder`."""
+    page = Page(console)
+    _state(page, plan)
+    _senders(page, plan)
+    _connectors(page, plan)
+    _proof(page, plan)
+    _blockers(page, plan.blockers)
+    for note in plan.notes:
+        page.line(note.text, indent=2, bullet="- ")
+    _dates(page, plan)
+    page.line()
+    page.line(("The whole plan", "bold"))
+    page.line(str(folder / "plan.json"), indent=2)
+    if plan.ready:
+        page.line("Next: read the scripts, and write to the owners.")
+    else:
+        page.line("Next: decide what is open in plan.toml (docs/plan.md), and plan again.")
+
+
+def _state(page: Page, plan: Plan) -> None:
+    word, style = ("READY", "bold green") if plan.ready else ("NOT READY", "bold red")
+    page.line(("Plan: ", "bold"), (word, style), f" for {plan.tenant.name or 'the tenant'}")
+    if plan.tenant.reject_direct_send is True:
+        page.line("RejectDirectSend is on already.", indent=2)
+    page.line()
+
+
+def _senders(page: Page, plan: Plan) -> None:
+    counts = Counter(choice.method for choice in plan.choices)
+    told = ", ".join(f"{counts[method]} {WORDS[method]}" for method in Method if counts[method])
+    page.line(("Senders", "bold"), f"  {told}")
+    page.line("messages refused: if closed today > after this plan", indent=2)
+    replayed = {each.sender: each for each in plan.replay.senders}
+    shown = [choice for choice in plan.choices if choice.method is not Method.NOTHING]
+    for choice in shown[:_TOP]:
+        page.line(*_sender(choice, replayed[choice.sender]), indent=2)
+    if len(shown) > _TOP:
+        page.line(f"and {len(shown) - _TOP} more", indent=2)
+    page.line()
+
+
+def _sender(choice: Choice, replayed: SenderReplay) -> tuple[str | tuple[str, str], ...]:
+    style = {Method.UNDECIDED: "magenta", Method.UNSAVABLE: "red", Method.REFUSE: "dim"}.get(choice.method, "green")
+    refused = f"{replayed.before.refused:>7,} > {replayed.after.refused:<6,}"
+    return f"{refused} {shorten(choice.name, 34):<34} ", (WORDS[choice.method], style)
+
+
+def _connectors(page: Page, plan: Plan) -> None:
+    if not plan.connectors:
+        return
+    page.line(("Connectors", "bold"))
+    for proposal in plan.connectors:
+        settings = proposal.settings
+        by = f"certificate {settings.certificate_name}" if settings.certificate_name else ", ".join(settings.addresses)
+        name = shorten(proposal.name, 60)
+        page.line(f"{proposal.action.value} {name} ({proposal.kind.value}): {shorten(by, 200)}", indent=2, bullet="- ")
+        for wide in proposal.widened:
+            page.line(f"wider than what was seen: {wide}", indent=4)
+    for conflict in plan.conflicts:
+        page.line(("conflict: ", "magenta"), shorten(conflict.text, 300), indent=2, bullet="- ")
+    page.line()
+
+
+def _proof(page: Page, plan: Plan) -> None:
+    replay = plan.replay
+    page.line(("The same history again", "bold"), f"  {replay.messages:,} messages, {replay.flows:,} kinds")
+    rows: Sequence[tuple[str, int]] = (
+        ("refused if the door were closed today", replay.before.refused),
+        ("refused after this plan", replay.after.refused),
+        ("of honest senders", replay.honest_refused),
+        ("of forwarders that cannot be saved", replay.unsavable_refused),
+        ("of spoofing senders", replay.spoofing_refused),
+        ("of senders nobody has judged", replay.unclear_refused),
+        ("spoofs that a connector lets in", replay.spoofing_admitted),
+        ("newly caught by a restriction (5.7.51)", replay.newly_restricted),
+        ("undetermined", replay.undetermined),
+    )
+    for text, number in rows:
+        page.line(f"{number:>10,}  {text}", indent=2)
+    for reading in replay.readings:
+        page.line(
+            f"if {reading.switch} = {reading.value}: {reading.honest_refused:,} honest refused, "
+            f"{reading.spoofing_admitted:,} spoofs let in", indent=2, bullet="- ",
+        )  # fmt: skip
+    page.line()
+
+
+def _blockers(page: Page, blockers: Sequence[Blocker]) -> None:
+    if blockers:
+        page.line(("In the way", "bold"))
+    for blocker in blockers[:_TOP]:
+        page.line((blocker.id, "red"), f": {shorten(blocker.text, 300)}", indent=2, bullet="- ")
+    if len(blockers) > _TOP:
+        page.line(f"and {len(blockers) - _TOP} more in plan.json", indent=2)
+
+
+def _dates(page: Page, plan: Plan) -> None:
+    for deadline in plan.deadlines:
+        page.line(f"{deadline.on.isoformat()}: {deadline.text}", indent=2, bullet="- ")
