@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sidedoor.audit.run import AuditOptions, Progress
     from sidedoor.mail.domain import Domain
     from sidedoor.policy.switches import Switches
+    from sidedoor.tenant.snapshot import TenantSnapshot
 
 _PATH = click.Path(path_type=Path)
 
@@ -45,6 +46,7 @@ _PATH = click.Path(path_type=Path)
     "--switch", "switches", multiple=True, metavar="NAME=VALUE", help="Answer an open question (docs/rule.md)."
 )
 @click.option("--catalogue", type=_PATH, help="Entries of your own for the catalogue of senders (docs/catalogue.md).")
+@click.option("--baseline", is_flag=True, help="State CIS 6.5.5, MS.EXO.15.1v1 and MT.1062 too (docs/baseline.md).")
 @click.option("--require-ready", is_flag=True, help="Exit with 1 unless the tenant is ready for RejectDirectSend.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no summary and no progress.")
 def audit_command(
@@ -58,6 +60,7 @@ def audit_command(
     trace_sender: str,
     switches: tuple[str, ...],
     catalogue: Path | None,
+    baseline: bool,
     require_ready: bool,
     quiet: bool,
 ) -> int:
@@ -82,8 +85,12 @@ def audit_command(
         switches=_switches(switches),
         catalogue=load_catalogue(catalogue),
     )
+    if baseline and _settings_alone((*inputs, *tenant)):
+        return _baseline_alone((*inputs, *tenant), output, options.now, quiet=quiet)
     console = Console(highlight=False)
     result = _run(inputs, output, options, quiet=quiet)
+    if baseline:
+        _baseline(result.snapshot, result, (*inputs, *tenant), output, quiet=quiet)
     if not quiet:
         from sidedoor.report.terminal import summary
 
@@ -106,6 +113,47 @@ def _run(inputs: Sequence[Path], output: Path, options: AuditOptions, *, quiet: 
         progress.step("writing the report")
     write_all(result, output)
     return result
+
+
+def _settings_alone(paths: Sequence[Path]) -> bool:
+    """Whether the inputs hold a tenant's settings and no history."""
+    from sidedoor.audit.discover import discover
+
+    found = discover(paths)
+    return bool(found.settings) and not found.histories
+
+
+def _baseline_alone(paths: Sequence[Path], output: Path, now: datetime, *, quiet: bool) -> int:
+    """The baselines from the settings, where there is no history to audit."""
+    from sidedoor.audit.discover import discover
+    from sidedoor.evidence.tenant_files import read_tenant
+
+    snapshot = read_tenant(discover(paths).settings).snapshot
+    _baseline(snapshot, None, paths, output, quiet=quiet, now=now)
+    return 0
+
+
+def _baseline(
+    snapshot: TenantSnapshot,
+    result: Audit | None,
+    paths: Sequence[Path],
+    output: Path,
+    *,
+    quiet: bool,
+    now: datetime | None = None,
+) -> None:
+    from sidedoor.audit.baseline import answers
+    from sidedoor.audit.discover import discover
+    from sidedoor.evidence.tenant_files import setting_file
+    from sidedoor.report.baseline import lines, write
+    from sidedoor.tenant.kinds import SettingKind
+
+    found = answers(snapshot.reject_direct_send, result)
+    source = setting_file(discover(paths).settings, SettingKind.ORGANIZATION_CONFIG)
+    write(found, snapshot.name, source, now or datetime.now(UTC), output)
+    if not quiet:
+        for line in lines(found):
+            click.echo(line)
 
 
 def _domains(texts: tuple[str, ...]) -> tuple[Domain, ...]:

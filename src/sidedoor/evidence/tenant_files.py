@@ -136,6 +136,14 @@ def read_tenant(paths: Iterable[Path] | Path, *, explicit: bool = True) -> Tenan
     return _reading(files, problems)
 
 
+def setting_file(paths: Iterable[Path], kind: SettingKind) -> str:
+    """The name of the first file that holds settings of a kind; "" where none does."""
+    for path in _files(list(paths)):
+        if any(found is kind for found, _ in _read_one(path, strict=False).objects):
+            return path.name
+    return ""
+
+
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     """Each file once; hidden files and folders are left out."""
     seen: set[Path] = set()
