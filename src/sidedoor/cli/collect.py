@@ -123,11 +123,11 @@ def _collect(wanted: Wanted, folder: Path) -> int:
         raise UsageError(f"collect needs {error.name}: install sidedoor[live]") from error
     from sidedoor.exchange.parts import Store
 
-    cloud, clock = _cloud(wanted), SystemClock()
-    tenant = _given(wanted.tenant_id, "--tenant-id")
+    cloud, clock = cloud_of(wanted), SystemClock()
+    tenant = given(wanted.tenant_id, "--tenant-id")
     with Store(folder) as store:
         plan = _plan(wanted, tenant, store, clock.now())
-        tokens = _tokens(wanted, cloud, tenant)
+        tokens = tokens_of(wanted, cloud, tenant)
         http = Http(tokens, clock, _say)
         try:
             missing = _collection(plan, store, http, cloud, tokens).run()
@@ -152,13 +152,14 @@ def _collection(plan: Plan, store: Store, http: Http, cloud: Cloud, tokens: Toke
     )  # fmt: skip
 
 
-def _given(text: str | None, option: str) -> str:
+def given(text: str | None, option: str) -> str:
+    """An option that must be there. Raises UsageError."""
     if not text or not text.strip():
         raise UsageError(f"missing {option}")
     return text.strip()
 
 
-def _cloud(wanted: Wanted) -> Cloud:
+def cloud_of(wanted: Wanted) -> Cloud:
     """The addresses. One that is given stands alone: a redirect may not leave it."""
     from sidedoor.exchange.clouds import CLOUDS
     from sidedoor.exchange.http import checked_base
@@ -187,7 +188,7 @@ def _plan(wanted: Wanted, tenant: str, store: Store, now: datetime) -> Plan:
     return plan
 
 
-def _tokens(wanted: Wanted, cloud: Cloud, tenant: str) -> Tokens:
+def tokens_of(wanted: Wanted, cloud: Cloud, tenant: str) -> Tokens:
     """By exactly one of the ways to sign in. Raises UsageError, InputError, UnreachableError."""
     from sidedoor.exchange.tokens import AppTokens, DeviceTokens, FixedToken, certificate
 
@@ -197,7 +198,7 @@ def _tokens(wanted: Wanted, cloud: Cloud, tenant: str) -> Tokens:
         raise UsageError("give one of --certificate, --secret-env, --device-code and --token-env")
     if wanted.token_env is not None:
         return FixedToken(tenant, _secret(wanted.token_env, "--token-env"))
-    client_id = _given(wanted.client_id, "--client-id")
+    client_id = given(wanted.client_id, "--client-id")
     if wanted.device_code:
         return DeviceTokens(tenant, client_id, cloud.authority, _say)
     if wanted.certificate is not None:

@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("sidedoor.cli.collect:collect_command", "Fetch settings and mail history from the live tenant."),
     "audit": ("sidedoor.cli.audit:audit_command", "Find Direct Send in exported mail history and say who it is."),
     "plan": ("sidedoor.cli.plan:plan_command", "Plan how honest senders get in once the door is closed, and prove it."),
+    "close": ("sidedoor.cli.close:close_command", "Switch RejectDirectSend on, if the plan is proven and in place."),
+    "reopen": ("sidedoor.cli.close:reopen_command", "Switch RejectDirectSend off again."),
     "probe": ("sidedoor.cli.probe:probe_command", "Ask your front door from outside whether it is closed."),
     "check": ("sidedoor.cli.check:check_command", "Say what Exchange Online does with a message at the door."),
     "explain": (

@@ -34,7 +34,7 @@ def plan_command(
     from sidedoor.report.plan_json import NAME, dump
 
     folder = output or report / "plan"
-    plan = _plan(report, _words(report, decisions), catalogue)
+    plan = plan_of(report, words_of(report, decisions), catalogue)
     _write(folder, {NAME: dump(plan)}, plan)
     if not quiet:
         from rich.console import Console
@@ -45,14 +45,16 @@ def plan_command(
     return EXIT_NOT_READY if require_ready and not plan.ready else 0
 
 
-def _words(report: Path, decisions: Path | None) -> Words:
+def words_of(report: Path, decisions: Path | None) -> Words:
+    """plan.toml's words, if there is one."""
     from sidedoor.plan.words import NO_WORDS, read_words
 
     path = decisions or report / "plan.toml"
     return read_words(path) if decisions is not None or path.exists() else NO_WORDS
 
 
-def _plan(folder: Path, words: Words, catalogue: Path | None) -> Plan:
+def plan_of(folder: Path, words: Words, catalogue: Path | None) -> Plan:
+    """The plan of a report's folder."""
     from sidedoor.audit.engine.kept import open_kept
     from sidedoor.catalogue.catalogue import load_catalogue
     from sidedoor.plan.run import Question, make_plan

@@ -75,7 +75,7 @@ def probe_command(
     wanted = Wanted(**given)  # type: ignore[arg-type]  # click has checked them
     snapshot = _snapshot(tenant)
     own = _own(domain, snapshot)
-    request = _request(own, snapshot, wanted, resolver_of(zones, offline=offline))
+    request = request_of(own, snapshot, wanted, resolver_of(zones, offline=offline))
     from sidedoor.probe.run import probe
 
     result = probe(request, _silent if as_json else _say)
@@ -106,7 +106,8 @@ def _own(text: str, snapshot: TenantSnapshot) -> Domain:
     return domain
 
 
-def _request(domain: Domain, snapshot: TenantSnapshot, wanted: Wanted, resolver: Resolver) -> Request:
+def request_of(domain: Domain, snapshot: TenantSnapshot, wanted: Wanted, resolver: Resolver) -> Request:
+    """The matrix for a domain of the tenant. Raises UsageError."""
     from sidedoor.probe.model import Request
 
     recipient = wanted.recipient or f"postmaster@{domain}"

@@ -1,4 +1,4 @@
-"""Exchange Online's InvokeCommand: a cmdlet by REST, as the PowerShell module itself does it. Reading cmdlets only.
+"""Exchange Online's InvokeCommand: a cmdlet by REST, as the PowerShell module does it: reading, and the one switch.
 
 The endpoint is not documented by Microsoft; its shapes are those that several clients measured (docs/collect.md).
 """
@@ -52,6 +52,10 @@ class Exchange:
         more, cut = self._pages(call, body, pacer)
         told = tuple(str(each) for each in warnings) if isinstance(warnings, list) else ()
         return Rows(rows + more, told, str(body.get("@odata.context") or ""), cut)
+
+    def set_reject_direct_send(self, value: bool) -> None:
+        """All that Sidedoor ever writes to a tenant. Safe to repeat. Raises RefusedError, UnreachableError."""
+        self.http.ask(self._call("Set-OrganizationConfig", {"RejectDirectSend": value}, 1000))
 
     def _call(self, cmdlet: str, parameters: Mapping[str, object], page: int) -> Call:
         headers = {

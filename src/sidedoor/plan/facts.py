@@ -145,7 +145,7 @@ def _facts(
         shared=_shared(sender, word, entry, reasons, evidence.snapshot),
         certificate=word.certificate or _certificate(entry),
         external=word.external is True,
-        forwarder="forwarder" in reasons and word.assessment is None,
+        forwarder="forwarder" in reasons,
         service=_is_service(sender, entry, reasons),
         busiest_day=evidence.busiest.get(sender.id, 0),
         borrowed=tuple(
