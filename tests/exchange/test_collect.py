@@ -1,0 +1,104 @@
+"""The collector against a service with faults, under a clock that lets hours pass at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sidedoor.errors import UnreachableError
+from sidedoor.evidence.tenant_files import read_tenant
+from sidedoor.exchange.clouds import CLOUDS
+from sidedoor.exchange.collect import Collection, Missing
+from sidedoor.exchange.estimate import of_lists
+from sidedoor.exchange.graph import Graph
+from sidedoor.exchange.http import Http
+from sidedoor.exchange.invoke import Exchange
+from sidedoor.exchange.parts import Store, read_csv
+from sidedoor.exchange.plan import Plan, checked_stretch
+from tests.exchange.fake_service import FAULTS, NOW, FakeClock, FakeTokens, Service
+
+
+def collect(folder: Path, service: Service, details: int = 0) -> tuple[list[Missing], list[str]]:
+    """One run; what is missing and what was said."""
+    said: list[str] = []
+    tokens, cloud = FakeTokens(), CLOUDS["global"]
+    since, until = checked_stretch(None, NOW, NOW)
+    http = Http(tokens, service.clock, said.append, httpx.MockTransport(service))
+    with Store(folder) as store:
+        store.load()
+        run = Collection(
+            Plan("contoso.example", since, until, details=details), store,
+            Exchange(http, cloud, "contoso.example", tokens.anchor), Graph(http, cloud), service.clock, said.append,
+            lambda path: read_tenant(path, explicit=False).snapshot,
+        )  # fmt: skip
+        return run.run(), said
+
+
+def keys(folder: Path) -> list[str]:
+    """Message ids of all collected rows."""
+    return [row["MessageTraceId"] for path in sorted(folder.glob("MessageTraceV2-*.csv")) for row in read_csv(path)]
+
+
+def test_every_row_once_over_pages_and_crowds(tmp_path: Path) -> None:
+    service = Service(12_345, FakeClock(), crowd=600)
+    missing, _ = collect(tmp_path, service)
+    assert missing == []
+    assert sorted(keys(tmp_path)) == sorted(row["MessageTraceId"] for row in service.rows)
+    assert json.loads((tmp_path / "collection.json").read_text())["complete"] is True
+
+
+@given(st.lists(st.sampled_from(sorted(FAULTS)), max_size=5))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_fault_loses_or_doubles_a_row(tmp_path_factory: pytest.TempPathFactory, faults: list[str]) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    service = Service(5_500, FakeClock(), [fault for fault in faults if fault != "token ended"] + ["token ended"], 3)
+    missing, _ = collect(folder, service)
+    assert missing == []
+    assert sorted(keys(folder)) == sorted(row["MessageTraceId"] for row in service.rows)
+
+
+def test_a_cut_that_lasts_is_taken_up_where_it_was(tmp_path: Path) -> None:
+    service = Service(11_000, FakeClock())
+    answer, asked = service.__call__, 0
+
+    class Breaking(Service):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            nonlocal asked
+            asked += b"MessageTraceV2" in request.content
+            if asked > 10:
+                raise httpx.ConnectError("gone", request=request)
+            return answer(request)
+
+    with pytest.raises(UnreachableError):
+        collect(tmp_path, Breaking(0, service.clock))
+    missing, _ = collect(tmp_path, service)
+    assert missing == []
+    assert sorted(keys(tmp_path)) == sorted(row["MessageTraceId"] for row in service.rows)
+
+
+def test_the_limit_is_kept_and_the_estimate_is_true(tmp_path: Path) -> None:
+    clock = FakeClock()
+    service = Service(2_000, clock)
+    _, said = collect(tmp_path, service, details=1_000)
+    assert service.most <= 100
+    assert any("at most 1,000 requests" in line for line in said)
+    assert of_lists(1_000_000, 9).seconds <= clock.slept + 700
+
+
+def test_a_refused_service_says_what_is_missing(tmp_path: Path) -> None:
+    clock = FakeClock()
+    service = Service(10, clock, ["token ended"] * 400)
+    missing, _ = collect(tmp_path, service)
+    assert {each.what for each in missing} == {"traces"}
+    assert "right" in missing[0].why
+
+
+def test_no_token_is_on_disk_or_in_what_is_said(tmp_path: Path) -> None:
+    _, said = collect(tmp_path, Service(100, FakeClock(), ["429", "token ended", "500"]))
+    assert not any("SECRET" in line for line in said)
+    assert not any(b"SECRET" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
