@@ -36,9 +36,22 @@ apt() {
   command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
   command -v swaks >/dev/null || missing+=(swaks)
   { [ -x /usr/sbin/postfix ] && command -v smtp-sink >/dev/null; } || missing+=(postfix)
-  [ ${#missing[@]} = 0 ] && return 0
-  if as_root && apt_install "${missing[@]}"; then return 0; fi
-  echo "setup: missing ${missing[*]}; the tests that need them are skipped by name" >&2
+  if [ ${#missing[@]} != 0 ] && ! { as_root && apt_install "${missing[@]}"; }; then
+    echo "setup: missing ${missing[*]}; the tests that need them are skipped by name" >&2
+  fi
+  # What Debian recommends beside npm is a compiler and 300 MB.
+  command -v npm >/dev/null || { as_root && apt_install --no-install-recommends nodejs npm; } || true
+  kusto
+}
+
+# Microsoft's Kusto language service, for the tests of hunting queries.
+kusto() {
+  [ -d .venv/kusto/node_modules/@kusto/language-service-next ] && return 0
+  if command -v npm >/dev/null; then
+    mkdir -p .venv/kusto
+    npm install --silent --no-audit --no-fund --prefix .venv/kusto @kusto/language-service-next >/dev/null 2>&1 && return 0
+  fi
+  echo "setup: no @kusto/language-service-next from npm; the tests that need it are skipped by name" >&2
 }
 
 "$1"
