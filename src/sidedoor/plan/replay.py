@@ -6,7 +6,7 @@ replayed with the certificate that it is known, or said, to show.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -43,10 +43,10 @@ class Told:
 class _Counts:
     """Messages of one sender by outcome; `refused` by enhanced status code."""
 
-    before: Counter[str] = field(default_factory=Counter)
-    closed: Counter[str] = field(default_factory=Counter)
-    after: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
+    before: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    closed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    after: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    refused: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     connectors: set[str] = field(default_factory=set)
     missing: set[str] = field(default_factory=set)
     admitted: int = 0
@@ -82,24 +82,24 @@ def _example(name: str) -> str:
 
 def replay(told: Told) -> Replay:
     """The plan applied to the history, with the open questions answered as `told.switches` has them, then otherwise."""
-    first = _run(told, told.switches)
-    return replace(first, readings=tuple(_readings(told, first)))
+    after = applied(told.snapshot, told.connectors)
+    first = _run(told, told.switches, after, by_sender=True)
+    return replace(first, readings=tuple(_readings(told, first, after)))
 
 
-def _readings(told: Told, first: Replay) -> Iterator[Reading]:
+def _readings(told: Told, first: Replay, after: TenantSnapshot) -> Iterator[Reading]:
     """Each open question the other way, where it makes a difference to honest mail or to spoofs."""
     for row in SWITCHES:
         now = getattr(told.switches, row.field).value
         for value in row.values:
             if value == now:
                 continue
-            other = _run(told, with_switches({row.name: value}, told.switches))
+            other = _run(told, with_switches({row.name: value}, told.switches), after, by_sender=False)
             if (other.honest_refused, other.spoofing_admitted) != (first.honest_refused, first.spoofing_admitted):
                 yield Reading(row.name, value, other.honest_refused, other.spoofing_admitted)
 
 
-def _run(told: Told, switches: Switches) -> Replay:
-    after = applied(told.snapshot, told.connectors)
+def _run(told: Told, switches: Switches, after: TenantSnapshot, *, by_sender: bool) -> Replay:
     today = Door(told.snapshot, switches, told.classes, frozenset())
     planned = Door(after, switches, told.classes, _new_certificates(told))
     choices = {choice.sender: choice for choice in told.choices}
@@ -107,7 +107,7 @@ def _run(told: Told, switches: Switches) -> Replay:
     counts: defaultdict[str, _Counts] = defaultdict(_Counts)
     for flow in told.flows:
         _count(counts[flow.sender], flow, choices.get(flow.sender), today, planned, new)
-    return _summed(told, choices, counts)
+    return _summed(told, choices, counts, by_sender=by_sender)
 
 
 def _new_certificates(told: Told) -> frozenset[str]:
@@ -158,18 +158,19 @@ def _outcome(decision: Decision) -> str:
     return "refused" if decision.verdict is DoorVerdict.REJECT else "accepted"
 
 
-def _tally(counts: Counter[str]) -> Tally:
-    return Tally(counts["accepted"], counts["refused"], counts["undetermined"])
+def _tally(counts: Mapping[str, int]) -> Tally:
+    return Tally(counts.get("accepted", 0), counts.get("refused", 0), counts.get("undetermined", 0))
 
 
-def _total(counts: Iterable[Counter[str]]) -> Tally:
-    total: Counter[str] = Counter()
+def _total(counts: Iterable[Mapping[str, int]]) -> Tally:
+    total: defaultdict[str, int] = defaultdict(int)
     for each in counts:
-        total.update(each)
+        for outcome, number in each.items():
+            total[outcome] += number
     return _tally(total)
 
 
-def _summed(told: Told, choices: Mapping[str, Choice], counts: Mapping[str, _Counts]) -> Replay:
+def _summed(told: Told, choices: Mapping[str, Choice], counts: Mapping[str, _Counts], *, by_sender: bool) -> Replay:
     """By what each sender is held to be; mail of no sender of the report is nobody's spoof."""
     honest = [c for s, c in counts.items() if s in choices and _is_honest(choices[s])]
     unsavable = [c for s, c in counts.items() if s in choices and choices[s].method is Method.UNSAVABLE]
@@ -190,7 +191,7 @@ def _summed(told: Told, choices: Mapping[str, Choice], counts: Mapping[str, _Cou
         spoofing_admitted=sum(each.admitted for each in spoofing),
         newly_restricted=sum(each.newly_restricted for each in (*honest, *nobodys)),
         undetermined=sum(each.after["undetermined"] for each in counts.values()),
-        senders=tuple(_of_sender(choice, counts) for choice in told.choices),
+        senders=tuple(_of_sender(choice, counts) for choice in told.choices if by_sender),
     )
 
 
