@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -103,6 +104,8 @@ class Service:
             }
             for number in range(self.count)
         ]
+        self._upward = self.rows[::-1]
+        self._times = [row["Received"] for row in self._upward]
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """httpx's mock transport asks this."""
@@ -127,7 +130,8 @@ class Service:
     def _page(self, given: dict[str, Any]) -> httpx.Response:
         """Rows of the window; the boundary's instant again from the starting recipient on."""
         end, first = given["EndDate"], given.get("StartingRecipientAddress")
-        found = [row for row in self.rows if given["StartDate"] <= row["Received"] <= end]
+        low, high = bisect_left(self._times, given["StartDate"]), bisect_right(self._times, end)
+        found = self._upward[max(low, high - PAGE - self.crowd - 1) : high][::-1]
         if first is not None:
             found = [row for row in found if row["Received"] < end or row["RecipientAddress"] >= first]
         more = ["There are more results, use the following command to get more."] if len(found) > PAGE else []

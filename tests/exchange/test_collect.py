@@ -20,7 +20,7 @@ from sidedoor.exchange.http import Http
 from sidedoor.exchange.invoke import Exchange
 from sidedoor.exchange.parts import Store, read_csv
 from sidedoor.exchange.plan import Plan, checked_stretch
-from tests.exchange.fake_service import FAULTS, NOW, FakeClock, FakeTokens, Service
+from tests.exchange.fake_service import FAULTS, NOW, PAGE, FakeClock, FakeTokens, Service
 
 
 def collect(folder: Path, service: Service, details: int = 0) -> tuple[list[Missing], list[str]]:
@@ -88,6 +88,65 @@ def test_the_limit_is_kept_and_the_estimate_is_true(tmp_path: Path) -> None:
     assert service.most <= 100
     assert any("at most 1,000 requests" in line for line in said)
     assert of_lists(1_000_000, 9).seconds <= clock.slept + 700
+
+
+def test_a_million_messages_with_details_where_they_decide(tmp_path: Path) -> None:
+    clock = FakeClock()
+    service = Service(1_000_000, clock)
+    missing, said = collect(tmp_path, service, details=2_000)
+    assert service.most <= 100
+    rows = json.loads((tmp_path / "collection.json").read_text())["files"]
+    assert sum(file["rows"] for file in rows if file["path"].startswith("MessageTraceV2")) == 1_000_000
+    assert {each.what for each in missing} <= {"details"}  # this service knows no details
+    assert clock.slept < 3 * 3600
+    assert any("1,000,000 messages" in line and "min" in line for line in said)
+
+
+def test_a_redirect_to_a_stranger_gets_no_token(tmp_path: Path) -> None:
+    asked: list[str] = []
+    service = Service(10, FakeClock())
+
+    class Leading(Service):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            asked.append(request.url.host)
+            if b"MessageTraceV2" in request.content:
+                return httpx.Response(302, headers={"Location": "https://evil.example/take-my-token"})
+            return service(request)
+
+    missing, _ = collect(tmp_path, Leading(0, service.clock))
+    assert {each.what for each in missing} == {"traces"}
+    assert "evil.example" not in asked
+
+
+def test_settings_that_answer_403_with_nul_bytes_are_missing_and_the_rest_is_there(tmp_path: Path) -> None:
+    service = Service(10, FakeClock())
+
+    class Forbidding(Service):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            if b"Get-InboundConnector" in request.content:
+                return httpx.Response(403, content=b"\0" * 64)
+            return service(request)
+
+    missing, _ = collect(tmp_path, Forbidding(0, service.clock))
+    assert [each.what for each in missing] == ["settings"]
+    assert "Get-InboundConnector" in missing[0].why
+    assert len(keys(tmp_path)) == 10
+    assert not (tmp_path / "InboundConnector.json").exists()
+
+
+def test_a_service_that_ignores_the_filter_and_gives_the_same_again_is_found_out(tmp_path: Path) -> None:
+    service = Service(PAGE + 100, FakeClock())
+
+    class Ignoring(Service):
+        def __call__(self, request: httpx.Request) -> httpx.Response:
+            if b"MessageTraceV2" in request.content:
+                return httpx.Response(200, json={"value": service.rows[:PAGE], "@adminapi.warnings": ["more results"]})
+            return service(request)
+
+    missing, said = collect(tmp_path, Ignoring(0, service.clock))
+    assert "traces" in {each.what for each in missing}
+    assert len(set(keys(tmp_path))) == len(keys(tmp_path)) == PAGE
+    assert any("ignored its filter" in line for line in said)
 
 
 def test_a_refused_service_says_what_is_missing(tmp_path: Path) -> None:
