@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Unknown
 from sidedoor.mail.network import IPAddress, IPNetwork, Partition, partition
-from sidedoor.tenant.snapshot import AcceptedDomain, InboundConnector, MailExchanger, TenantSnapshot
+from sidedoor.tenant.snapshot import MailExchanger, TenantSnapshot
 
 FOREIGN = Domain("a-domain-of-no-setting.invalid")  # RFC 6761 section 6.4: never exists
 FOREIGN_CLASS = 0
@@ -55,7 +55,7 @@ def domain_classes(snapshot: TenantSnapshot) -> DomainClasses:
     own, other = FIRST_OWN_CLASS, FOREIGN_CLASS + 1
     for domain, covers_below in sorted(_named_domains(snapshot).items()):
         for example, below in ((domain, False), (Domain(f"some-subdomain.{domain}"), True))[: 1 + covers_below]:
-            if isinstance(snapshot.accepted_domain_of(example), AcceptedDomain):
+            if snapshot.accepts(example):
                 number, own = own, own - 1
             else:
                 number, other = other, other + 1
@@ -77,18 +77,13 @@ def _named_domains(snapshot: TenantSnapshot) -> dict[Domain, bool]:
         for accepted in snapshot.accepted_domains:
             # Unknown MatchSubDomains: subdomains are a class of their own, for the rule to call undetermined.
             named[accepted.domain] = named.get(accepted.domain, False) or accepted.match_subdomains is not False
-    for connector in connectors_of(snapshot):
+    for connector in snapshot.known_connectors:
         for pattern in connector.sender_domains:
             if pattern.domain is not None:
                 named[pattern.domain] = named.get(pattern.domain, False) or pattern.with_subdomains
         for domain in connector.associated_accepted_domains:
             named.setdefault(domain, False)
     return named
-
-
-def connectors_of(snapshot: TenantSnapshot) -> tuple[InboundConnector, ...]:
-    """The inbound connectors known; none where the export lacks them (the rule itself asks whether it is unknown)."""
-    return () if isinstance(snapshot.inbound_connectors, Unknown) else snapshot.inbound_connectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +161,7 @@ def address_classes(snapshot: TenantSnapshot) -> AddressClasses:
 
 
 def _named_networks(snapshot: TenantSnapshot) -> Iterator[tuple[IPNetwork, str]]:
-    for number, connector in enumerate(connectors_of(snapshot)):
+    for number, connector in enumerate(snapshot.known_connectors):
         for network in connector.sender_networks:
             yield network, f"connector-{number}"
     if not isinstance(snapshot.connection_filter, Unknown):

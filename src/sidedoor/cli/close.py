@@ -123,8 +123,7 @@ def _still_restricting(live: TenantSnapshot) -> None:
     """Partner connectors that restrict a domain refuse others of it whatever the switch says (5.7.51)."""
     from sidedoor.tenant.snapshot import ConnectorKind
 
-    rows = live.inbound_connectors if isinstance(live.inbound_connectors, tuple) else ()
-    for row in rows:
+    for row in live.known_connectors:
         restricts = row.restrict_to_addresses is True or row.restrict_to_certificate is True
         if row.kind is ConnectorKind.PARTNER and row.enabled is not False and restricts:
             click.echo(

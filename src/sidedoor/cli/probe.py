@@ -135,7 +135,6 @@ def _hello(text: str | None) -> str:
 
 def _own_recipient(text: str, snapshot: TenantSnapshot) -> None:
     from sidedoor.mail.address import AddressError, parse_address
-    from sidedoor.tenant.snapshot import AcceptedDomain
 
     try:
         address = parse_address(text)
@@ -143,7 +142,7 @@ def _own_recipient(text: str, snapshot: TenantSnapshot) -> None:
         raise UsageError(f"--recipient: {error}") from error
     if not text.isascii() or not text.isprintable() or any(sign in text for sign in "<> "):
         raise UsageError(f"--recipient {text!r}: an address that SMTP takes as it is")
-    if not isinstance(snapshot.accepted_domain_of(address.domain), AcceptedDomain):
+    if not snapshot.accepts(address.domain):
         raise UsageError(f"--recipient {text}: not in an accepted domain of yours")
 
 

@@ -72,7 +72,7 @@ class Settings:
 
     def hosts(self, domain: Domain) -> bool:
         """Whether the tenant is known to take mail for `domain`."""
-        return isinstance(self.rule.snapshot.accepted_domain_of(domain), AcceptedDomain)
+        return self.rule.snapshot.accepts(domain)
 
     def since_now(self, now: datetime) -> Settings:
         """The same, coming into force now."""

@@ -17,9 +17,7 @@ from sidedoor.tenant.snapshot import ConnectorKind, InboundConnector, SenderDoma
 
 def applied(snapshot: TenantSnapshot, proposals: Iterable[ConnectorProposal]) -> TenantSnapshot:
     """The snapshot with the connectors made or changed; the switch as it was."""
-    rows = {} if isinstance(snapshot.inbound_connectors, Unknown) else {
-        row.name: row for row in snapshot.inbound_connectors
-    }  # fmt: skip
+    rows = {row.name: row for row in snapshot.known_connectors}
     for proposal in proposals:
         rows[proposal.name] = _connector(proposal, rows.get(proposal.name))
     return replace(snapshot, inbound_connectors=tuple(rows.values()))

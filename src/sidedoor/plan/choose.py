@@ -8,7 +8,6 @@ from sidedoor.plan.deadlines import for_methods
 from sidedoor.plan.facts import SenderFacts
 from sidedoor.plan.methods import FITS, Door, alternatives
 from sidedoor.plan.model import CONNECTOR_METHODS, Alternative, Because, Choice, Method
-from sidedoor.tenant.snapshot import AcceptedDomain
 
 _MOST_ADDRESSES = 200
 _MOST_SENDERS = 20
@@ -78,7 +77,7 @@ def _return_path(facts: SenderFacts, door: Door) -> str | None:
     for domain in facts.domains:
         for label in _RETURN_LABELS:
             name = f"{label}.{domain}"
-            if not isinstance(door.snapshot.accepted_domain_of(Domain(name)), AcceptedDomain):
+            if not door.snapshot.accepts(Domain(name)):
                 return name
     return None
 
@@ -96,6 +95,6 @@ def _warnings(facts: SenderFacts, door: Door, method: Method) -> tuple[Because, 
         found.append(Because("certificate-of-a-service", text))
     if method is Method.RETURN_PATH and facts.word.return_path is not None:
         name = Domain(facts.word.return_path)
-        if isinstance(door.snapshot.accepted_domain_of(name), AcceptedDomain):
+        if door.snapshot.accepts(name):
             found.append(Because("return-path-accepted", f"{name} is in an accepted domain: it would stay Direct Send"))
     return tuple(found)

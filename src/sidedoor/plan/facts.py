@@ -17,7 +17,7 @@ from sidedoor.mail.domain import DomainError, parse_domain
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.mail.network import IPAddress, NetworkError, parse_ip
 from sidedoor.plan.words import SenderWord
-from sidedoor.tenant.snapshot import AcceptedDomain, TenantSnapshot
+from sidedoor.tenant.snapshot import TenantSnapshot
 
 # One host with more addresses than these is behind a line whose address changes.
 _MOST_FIXED = 4
@@ -189,7 +189,7 @@ def _own_domains(places: Sequence[Place], snapshot: TenantSnapshot) -> tuple[str
             domain = parse_domain(place.domain or "")
         except DomainError:
             continue
-        if isinstance(snapshot.accepted_domain_of(domain), AcceptedDomain):
+        if snapshot.accepts(domain):
             counts[domain.ascii] = counts.get(domain.ascii, 0) + place.messages
     return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
 

@@ -55,11 +55,9 @@ def lockdown(snapshot: TenantSnapshot, word: FilterWord) -> ConnectorProposal | 
 
 def _for_everybody(snapshot: TenantSnapshot) -> list[InboundConnector]:
     """Partner connectors for `*` that could recognise a filter."""
-    if isinstance(snapshot.inbound_connectors, Unknown):
-        return []
     return [
         row
-        for row in snapshot.inbound_connectors
+        for row in snapshot.known_connectors
         if row.kind is ConnectorKind.PARTNER
         and row.identifies_by_address_or_certificate
         and any(pattern.domain is None for pattern in row.sender_domains)
@@ -96,8 +94,7 @@ def _settings(word: FilterWord) -> ConnectorSettings | None:
 
 
 def _free(name: str, snapshot: TenantSnapshot) -> str:
-    rows = () if isinstance(snapshot.inbound_connectors, Unknown) else snapshot.inbound_connectors
-    taken = {row.name.strip().casefold() for row in rows}
+    taken = {row.name.strip().casefold() for row in snapshot.known_connectors}
     names = (name if number == 1 else f"{name} {number}" for number in range(1, len(taken) + 2))
     return next(each for each in names if each.casefold() not in taken)
 
@@ -156,8 +153,7 @@ def _exceptions(
     snapshot: TenantSnapshot, connectors: Iterable[ConnectorProposal], more: Iterable[IPv4Network] = ()
 ) -> dict[str, str | bool | tuple[str, ...]]:
     """Connectors' mail may be Anonymous as well, and calendar mail of ours comes back so."""
-    rows = () if isinstance(snapshot.inbound_connectors, Unknown) else snapshot.inbound_connectors
-    known = [net for row in rows if row.enabled is not False for net in row.sender_networks]
+    known = [net for row in snapshot.known_connectors if row.enabled is not False for net in row.sender_networks]
     planned = [IPv4Network(text) for each in connectors for text in each.settings.addresses if ":" not in text]
     found = [written(network) for network in ranges((), [*known, *planned, *more])][:_MOST_RANGES]
     exceptions: dict[str, str | bool | tuple[str, ...]] = {"ExceptIfMessageTypeMatches": "Calendaring"}

@@ -15,7 +15,7 @@ from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Unknown
 from sidedoor.plan.facts import SenderFacts
 from sidedoor.plan.model import Alternative, Because, Method
-from sidedoor.tenant.snapshot import AcceptedDomain, TenantSnapshot
+from sidedoor.tenant.snapshot import TenantSnapshot
 
 # SMTP AUTH client submission: 10,000 recipients a day, 30 messages a minute.
 _SMTP_AUTH_A_DAY = 10_000
@@ -145,7 +145,7 @@ def by_local_relay(facts: SenderFacts, _door: Door) -> Fit:
 
 def subdomain_is_free(name: str, snapshot: TenantSnapshot) -> bool:
     """Whether a new subdomain of `name` would be outside the accepted domains."""
-    return not isinstance(snapshot.accepted_domain_of(Domain(f"sidedoor-probe.{name}")), AcceptedDomain)
+    return not snapshot.accepts(Domain(f"sidedoor-probe.{name}"))
 
 
 FITS: Mapping[Method, Callable[[SenderFacts, Door], Fit]] = {

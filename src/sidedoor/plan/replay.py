@@ -112,9 +112,7 @@ def _run(told: Told, switches: Switches, after: TenantSnapshot, *, by_sender: bo
 
 def _new_certificates(told: Told) -> frozenset[str]:
     """Names that only the plan's connectors ask for."""
-    known = {row.tls_certificate_name for row in told.snapshot.inbound_connectors or ()} if isinstance(
-        told.snapshot.inbound_connectors, tuple
-    ) else set()  # fmt: skip
+    known = {row.tls_certificate_name for row in told.snapshot.known_connectors}
     wanted = {proposal.settings.certificate_name for proposal in told.connectors}
     return frozenset(name for name in wanted - known if name)
 

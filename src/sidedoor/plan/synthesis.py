@@ -63,8 +63,7 @@ def synthesise(
     choices: Sequence[Choice], facts: Sequence[SenderFacts], words: Words, snapshot: TenantSnapshot
 ) -> Synthesis:
     """Connectors for all choices that need one. `choices` and `facts` go together, one by one."""
-    existing = snapshot.inbound_connectors if isinstance(snapshot.inbound_connectors, tuple) else ()
-    builder = _Builder(existing)
+    builder = _Builder(snapshot.known_connectors)
     pairs = list(zip(choices, facts, strict=True))
     _by_certificate(pairs, builder)
     _by_address(pairs, builder)

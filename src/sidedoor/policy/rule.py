@@ -31,7 +31,6 @@ class Rule:
         self.snapshot, self.switches = snapshot, switches
         addresses = _filter_addresses(snapshot)
         self._examples = Examples(snapshot, addresses)
-        connectors = () if isinstance(snapshot.inbound_connectors, Unknown) else snapshot.inbound_connectors
         rules = () if isinstance(snapshot.transport_rules, Unknown) else snapshot.transport_rules
         self._settings = Settings(
             switches,
@@ -39,7 +38,9 @@ class Rule:
             addresses,
             snapshot.mail_exchangers,
             has_transport_rules=any(row.enabled is not False for row in rules),
-            trusts_organisations=any(row.trusted_organizations and row.enabled is not False for row in connectors),
+            trusts_organisations=any(
+                row.trusted_organizations and row.enabled is not False for row in snapshot.known_connectors
+            ),
         )
 
     def decide(self, connection: Connection, envelope: Envelope, message: MessageFacts) -> Decision:

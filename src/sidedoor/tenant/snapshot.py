@@ -145,6 +145,15 @@ class TenantSnapshot:
     tenant_id: str = ""  # GUID in lower case where an export shows it
     mail_exchangers: Mapping[Domain, Fact[MailExchanger]] = field(default_factory=dict)
 
+    @property
+    def known_connectors(self) -> tuple[InboundConnector, ...]:
+        """The inbound connectors; none where they are unknown, which whoever draws conclusions from it must ask too."""
+        return () if isinstance(self.inbound_connectors, Unknown) else self.inbound_connectors
+
+    def accepts(self, domain: Domain) -> bool:
+        """Whether `domain` is known to be in an accepted domain; False where that is unknown too."""
+        return isinstance(self.accepted_domain_of(domain), AcceptedDomain)
+
     def accepted_domain_of(self, domain: Domain) -> Fact[AcceptedDomain | None]:
         """The accepted domain that covers `domain` (MatchSubDomains honoured), None, or unknown."""
         if isinstance(self.accepted_domains, Unknown):
