@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import ip_network
 
-from sidedoor.mail.domain import parse_domain
 from sidedoor.mail.fact import Unknown
 from sidedoor.plan.model import ConnectorProposal
 from sidedoor.tenant.codec import encode
-from sidedoor.tenant.snapshot import ConnectorKind, InboundConnector, SenderDomainPattern, TenantSnapshot
+from sidedoor.tenant.settings import sender_pattern
+from sidedoor.tenant.snapshot import ConnectorKind, InboundConnector, TenantSnapshot
 
 
 def applied(snapshot: TenantSnapshot, proposals: Iterable[ConnectorProposal]) -> TenantSnapshot:
@@ -30,19 +30,13 @@ def _connector(proposal: ConnectorProposal, before: InboundConnector | None) -> 
     return replace(
         base,
         enabled=settings.enabled,
-        sender_domains=tuple(map(_pattern, settings.sender_domains)),
+        sender_domains=tuple(each for text in settings.sender_domains for each in sender_pattern(text)),
         sender_networks=tuple(map(ip_network, settings.addresses)),
         tls_certificate_name=settings.certificate_name,
         require_tls=settings.require_tls and partner,
         restrict_to_addresses=settings.restrict_to_addresses and partner,
         restrict_to_certificate=settings.restrict_to_certificate and partner,
     )
-
-
-def _pattern(text: str) -> SenderDomainPattern:
-    if text == "*":
-        return SenderDomainPattern(None)
-    return SenderDomainPattern(parse_domain(text.removeprefix("*.")), with_subdomains=text.startswith("*."))
 
 
 def _parts(snapshot: TenantSnapshot) -> dict[str, object]:

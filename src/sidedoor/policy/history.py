@@ -35,10 +35,7 @@ class Attributions(NamedTuple):
 def settle_history(world: World, settings: Settings) -> Decision:
     """Decide a world of the past: nothing is refused but what RejectDirectSend, on today, would refuse."""
     then, now, outranked = _attributions(world, settings)
-    case = Case(world, settings, then)
-    if world.entry is not None:
-        reason, certainty = ENTRY_REASONS[world.entry]
-        case.note(reason, certainty=certainty)
+    case = opened(world, settings, then)
     if leaves(case):
         return outbound(case)
     if world.authenticated:
@@ -59,6 +56,15 @@ def settle_history(world: World, settings: Settings) -> Decision:
     if "block" in address_labels(case):
         case.note("history-outranks-block-list", certainty=Certainty.ASSUMED)
     return _direct_send(case, now)
+
+
+def opened(world: World, settings: Settings, attribution: Attribution) -> Case:
+    """A case of mail that the service took, with what the message's own way in says."""
+    case = Case(world, settings, attribution)
+    if world.entry is not None:
+        reason, certainty = ENTRY_REASONS[world.entry]
+        case.note(reason, certainty=certainty)
+    return case
 
 
 def _attributions(world: World, settings: Settings) -> Attributions:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from sidedoor.policy.attribution import Attribution, identify, onpremises
 from sidedoor.policy.case import Case, Settings
 from sidedoor.policy.decision import Decision, Step, Verdict
-from sidedoor.policy.entry import REASONS as ENTRY_REASONS
 from sidedoor.policy.facts import Direction, Entry
-from sidedoor.policy.history import FORCED, leaves, outbound
+from sidedoor.policy.history import FORCED, leaves, opened, outbound
 from sidedoor.policy.partner import SILENT, PartnerAnswer, Refusal, ask_partners
 from sidedoor.policy.steps import partner_connector, reject_direct_send
 from sidedoor.policy.switches import RejectDirectSendOrder
@@ -22,10 +21,7 @@ from sidedoor.tenant.snapshot import ConnectorKind
 def settle_again(world: World, settings: Settings) -> Decision:
     """Decide a world of the past as if it came today. `settings` has RejectDirectSend as it is to be."""
     attribution, partners = _attribution(world, settings)
-    case = Case(world, settings, attribution)
-    if world.entry is not None:
-        reason, certainty = ENTRY_REASONS[world.entry]
-        case.note(reason, certainty=certainty)
+    case = opened(world, settings, attribution)
     if leaves(case):
         return outbound(case)
     if world.authenticated:

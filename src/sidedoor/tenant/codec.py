@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from sidedoor.mail.domain import Domain, parse_domain
 from sidedoor.mail.fact import Fact, Unknown
+from sidedoor.tenant.settings import sender_pattern
 from sidedoor.tenant.snapshot import (
     AcceptedDomain,
     ConnectionFilter,
@@ -111,19 +112,13 @@ def _accepted_domain(row: Mapping[str, Any]) -> AcceptedDomain:
     )  # fmt: skip
 
 
-def _pattern(text: str) -> SenderDomainPattern:
-    if text == "*":
-        return SenderDomainPattern(None)
-    return SenderDomainPattern(parse_domain(text.removeprefix("*.")), with_subdomains=text.startswith("*."))
-
-
 def _connector(row: Mapping[str, Any]) -> InboundConnector:
     changed = row["changed_at"]
     return InboundConnector(
         str(row["name"]),
         ConnectorKind(row["kind"]),
         _flag(row["enabled"]),
-        sender_domains=tuple(map(_pattern, row["sender_domains"])),
+        sender_domains=tuple(each for text in row["sender_domains"] for each in sender_pattern(text)),
         sender_networks=tuple(map(ip_network, row["sender_networks"])),
         tls_certificate_name=row["tls_certificate_name"],
         require_tls=_flag(row["require_tls"]),

@@ -24,7 +24,7 @@ MOST_FLOWS = 100_000
 _MOST_ADDRESSES = 50
 _MOST_POSSIBLE = 2_000
 # The types are those of the view, because the hash of a number depends on its type.
-_KEY = {
+KEY = {
     "env": "SMALLINT",
     "assumed": "BOOLEAN",
     "ip": "SMALLINT",
@@ -58,14 +58,14 @@ def decide_events(database: Database, rule: Rule, classes: Classes, *, on_trust:
     views = {"keyed": "events", "rest_keyed": "rest_events", "slim_keyed": "rest_classes"}
     for view, events in views.items():
         define_keyed(database, view, events)
-    names = ", ".join(_KEY)
+    names = ", ".join(KEY)
     rows = database.rows(
         f"SELECT DISTINCT {names} FROM (SELECT {names} FROM keyed UNION ALL SELECT {names} FROM slim_keyed)"
     )
     keys = sorted({*map(tuple, rows), *(possible_keys(classes) if on_trust else ())})
     representatives = Representatives(classes.domains.representatives, classes.addresses.representatives())
-    decisions = [decide_key(rule, _key(key), representatives) for key in keys]
-    columns = {**_KEY, "decision": "INTEGER", "submission": "VARCHAR", "would_reject": "BOOLEAN", "wanted": "BOOLEAN"}
+    decisions = [decide_key(rule, key_of(key), representatives) for key in keys]
+    columns = {**KEY, "decision": "INTEGER", "submission": "VARCHAR", "would_reject": "BOOLEAN", "wanted": "BOOLEAN"}
     database.load(
         "decisions",
         {**columns, "certainty": "VARCHAR", "missing": "VARCHAR"},
@@ -75,7 +75,7 @@ def decide_events(database: Database, rule: Rule, classes: Classes, *, on_trust:
                 number,
                 decision.submission.value,
                 decision.would_reject,
-                wants_sender(decision, own=_key(key).own),
+                wants_sender(decision, own=key_of(key).own),
                 decision.certainty.word,
                 ",".join(decision.missing),
             ]
@@ -104,7 +104,7 @@ def few_possible_keys(classes: Classes) -> bool:
 def _join_decisions(database: Database, classes: Classes, *, on_trust: bool) -> None:
     """The views `decided` (all columns of the key) and `rest_decided` (rows without connector, direction and TLS)."""
     # One number is joined much faster than eight columns, and a small dense one faster still (no hashing at all).
-    names = ", ".join(_KEY)
+    names = ", ".join(KEY)
     code = _code(classes)
     database.run(f"ALTER TABLE decisions ADD COLUMN key_hash UBIGINT; UPDATE decisions SET key_hash = hash({names})")
     database.run(f"ALTER TABLE decisions ADD COLUMN code BIGINT; UPDATE decisions SET code = {code}")
@@ -116,7 +116,7 @@ def _join_decisions(database: Database, classes: Classes, *, on_trust: bool) -> 
     database.run(
         f"CREATE TEMP VIEW decided AS SELECT {columns}, d.submission, "
         f"CASE WHEN d.wanted THEN hash({', '.join(_FLOW_KEY.values())}) END AS flow_hash "
-        f"FROM keyed k JOIN decisions d ON hash({', '.join(f'k.{name}' for name in _KEY)}) = d.key_hash"
+        f"FROM keyed k JOIN decisions d ON hash({', '.join(f'k.{name}' for name in KEY)}) = d.key_hash"
     )
     # A time with an offset shows in the text only: such a row loses its time, and `write_messages` looks for that.
     time = " REPLACE (CASE WHEN utc THEN received_at END AS received_at)" if on_trust else ""
@@ -137,7 +137,8 @@ def _code(classes: Classes) -> str:
     )
 
 
-def _key(row: tuple[Any, ...]) -> DecisionKey:
+def key_of(row: tuple[Any, ...]) -> DecisionKey:
+    """A row that begins with the columns of `KEY` as a decision key."""
     env, assumed, ip, rcpt, tls, connector, direction, own, entry = row[:9]
     said = [None if text == UNSAID else str(text) for text in (connector, direction, entry)]
     return DecisionKey(env, assumed, ip, rcpt, tls, said[0], said[1], own, said[2])

@@ -13,16 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sidedoor.audit.classes import Classes
-from sidedoor.audit.engine.columns import (
-    UNKNOWN,
-    UNSAID,
-    classify_seen,
-    define_keyed,
-    domain_of,
-    load_classes,
-    with_classes,
-)
+from sidedoor.audit.engine.columns import classify_seen, define_keyed, domain_of, load_classes, with_classes
 from sidedoor.audit.engine.database import Database, DatabaseInputError, literal, open_database
+from sidedoor.audit.engine.flows import KEY, key_of
 from sidedoor.audit.facts import DecisionKey
 from sidedoor.errors import InputError
 
@@ -121,20 +114,9 @@ class KeptHistory:
         classify_seen(self._database, classes.addresses, "kept")
         self._database.run(f"CREATE TEMP VIEW kept_events AS {with_classes('SELECT * FROM kept', _TEXT, classes)}")
         define_keyed(self._database, "kept_keyed", "kept_events")
-        names = "env, assumed, ip, rcpt, tls_state, k_connector, k_direction, own, k_entry"
+        names = ", ".join(KEY)
         query = f"SELECT {names}, coalesce(sender_id, ''), count(*) FROM kept_keyed GROUP BY ALL ORDER BY ALL"
-        return [flow for batch in self._database.batches(query) for flow in map(_flow, batch)]
-
-
-def _flow(row: tuple[object, ...]) -> KeptFlow:
-    env, assumed, ip, rcpt, tls, connector, direction, own, entry, sender, messages = row
-    said = [None if text == UNSAID else str(text) for text in (connector, direction, entry)]
-    key = DecisionKey(_int(env), bool(assumed), _int(ip), _int(rcpt), _int(tls), said[0], said[1], bool(own), said[2])
-    return KeptFlow(key, str(sender), _int(messages))
-
-
-def _int(value: object) -> int:
-    return value if isinstance(value, int) else UNKNOWN
+        return [KeptFlow(key_of(row), row[-2], row[-1]) for batch in self._database.batches(query) for row in batch]
 
 
 @contextmanager
