@@ -13,7 +13,7 @@ from ipaddress import IPv4Network
 from sidedoor.mail.fact import Unknown
 from sidedoor.plan.model import Action, Because, ConnectorProposal, ConnectorSettings, RuleProposal, RuleStage
 from sidedoor.plan.ranges import ranges, written
-from sidedoor.plan.synthesis import as_is
+from sidedoor.plan.synthesis import as_is, folded, free_name
 from sidedoor.plan.words import FilterStage, FilterWord
 from sidedoor.tenant.snapshot import ConnectorKind, InboundConnector, MailExchanger, TenantSnapshot
 
@@ -48,9 +48,8 @@ def lockdown(snapshot: TenantSnapshot, word: FilterWord) -> ConnectorProposal | 
     settings = _settings(word)
     if settings is None:
         return None
-    return ConnectorProposal(
-        Action.CREATE, _free(_NAME, snapshot), ConnectorKind.PARTNER, settings, (), reasons, lockdown=True
-    )
+    name = free_name(_NAME, {folded(row.name) for row in snapshot.known_connectors})
+    return ConnectorProposal(Action.CREATE, name, ConnectorKind.PARTNER, settings, (), reasons, lockdown=True)
 
 
 def _for_everybody(snapshot: TenantSnapshot) -> list[InboundConnector]:
@@ -91,12 +90,6 @@ def _settings(word: FilterWord) -> ConnectorSettings | None:
         addresses = tuple(map(written, ranges((), word.addresses)))
         return ConnectorSettings(enabled=True, sender_domains=("*",), addresses=addresses, restrict_to_addresses=True)
     return None
-
-
-def _free(name: str, snapshot: TenantSnapshot) -> str:
-    taken = {row.name.strip().casefold() for row in snapshot.known_connectors}
-    names = (name if number == 1 else f"{name} {number}" for number in range(1, len(taken) + 2))
-    return next(each for each in names if each.casefold() not in taken)
 
 
 def tag_rule(snapshot: TenantSnapshot, connectors: Iterable[ConnectorProposal]) -> RuleProposal | None:

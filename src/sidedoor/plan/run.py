@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sidedoor.audit.classes import classes_of
@@ -20,7 +20,7 @@ from sidedoor.plan.facts import Evidence, SenderFacts, gather
 from sidedoor.plan.lockdown import behind_filter, beside_rule, lockdown, stands, tag_rule
 from sidedoor.plan.methods import Door
 from sidedoor.plan.model import Because, Choice, ConnectorProposal, Method, Plan, Replay, RuleProposal, TenantFacts
-from sidedoor.plan.replay import Told, replay
+from sidedoor.plan.replay import Told, readings, replay
 from sidedoor.plan.synthesis import Synthesis, synthesise
 from sidedoor.plan.verdict import blockers, unsavable
 from sidedoor.plan.words import FilterStage, Words
@@ -50,12 +50,16 @@ class _Draft:
 
     choices: tuple[Choice, ...]
     synthesis: Synthesis
-    lock: ConnectorProposal | None
+    told: Told
     replay: Replay
 
     @property
-    def connectors(self) -> tuple[ConnectorProposal, ...]:
-        return (*self.synthesis.connectors, *([self.lock] if self.lock else []))
+    def connectors(self) -> Sequence[ConnectorProposal]:
+        return self.told.connectors
+
+    @property
+    def lock(self) -> ConnectorProposal | None:
+        return next((each for each in self.connectors if each.lockdown), None)
 
     @property
     def harm(self) -> int:
@@ -97,11 +101,13 @@ def _best(question: Question, facts: Sequence[SenderFacts]) -> tuple[_Draft, lis
     lock = None
     if wanted in {FilterStage.AUTO, FilterStage.LOCKDOWN}:
         lock = lockdown(question.snapshot, question.words.filter)
+    if lock is not None and wanted is FilterStage.LOCKDOWN:
+        return _draft(question, facts, lock), []
     plain = _draft(question, facts, None)
     if lock is None:
         return plain, list(_why_no_lock(question))
     locked = _draft(question, facts, lock)
-    if wanted is FilterStage.LOCKDOWN or locked.harm <= plain.harm:
+    if locked.harm <= plain.harm:
         return locked, []
     text = (
         f"a lock-down to the filter would refuse {locked.harm - plain.harm:,} honest messages that come beside it; "
@@ -123,11 +129,11 @@ def _draft(question: Question, facts: Sequence[SenderFacts], lock: ConnectorProp
     door = Door(question.snapshot, lockdown=lock is not None or stands(question.snapshot))
     choices = tuple(choose(fact, door) for fact in facts)
     made = synthesise(choices, facts, question.words, question.snapshot)
-    connectors = (*made.connectors, *([lock] if lock else []))
+    connectors = (*made.connectors, *([lock] if lock else ()))
     classes = classes_of(applied(question.snapshot, connectors))
     flows = question.history.flows(classes)
     told = Told(question.snapshot, question.switches, classes, flows, choices, connectors)
-    return _Draft(choices, made, lock, replay(told))
+    return _Draft(choices, made, told, replay(told))
 
 
 def _rules(question: Question, draft: _Draft) -> tuple[RuleProposal, ...]:
@@ -155,12 +161,12 @@ def _finished(question: Question, facts: Sequence[SenderFacts], draft: _Draft, n
         ),
         window=question.history.window(),
         choices=choices,
-        connectors=draft.connectors,
+        connectors=tuple(draft.connectors),
         rules=rules,
         conflicts=draft.synthesis.conflicts,
         changes=changes(choices, draft.connectors, rules, closed=reject is True),
         deadlines=for_methods(choice.method for choice in choices),
-        replay=draft.replay,
+        replay=replace(draft.replay, readings=tuple(readings(draft.told, draft.replay))),
         unsavable=unsavable(choices, draft.replay, question.history.recipients(lost, _MOST_RECIPIENTS)),
         ready=not found,
         blockers=found,

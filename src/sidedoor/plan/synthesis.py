@@ -7,7 +7,7 @@ domain, never two. Senders that must reach the internet, or that stand beside a 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
@@ -155,7 +155,7 @@ class _Builder:
 
     def __init__(self, existing: Sequence[InboundConnector]) -> None:
         self._existing = existing
-        self._names = {row.name.strip().casefold() for row in existing}
+        self._names = {folded(row.name) for row in existing}
         self.made: list[ConnectorProposal] = []
         self.conflicts: list[Conflict] = []
 
@@ -227,14 +227,11 @@ class _Builder:
     def _new_name(self, wanted: str) -> str:
         """A name that is free; one that is taken by other settings is a conflict."""
         wanted = wanted[:_MOST_NAME]
-        name, number = wanted, 1
-        while name.strip().casefold() in self._names:
-            number += 1
-            name = f"{wanted[: _MOST_NAME - 4]} {number}"
+        name = free_name(wanted, self._names)
         if name != wanted:
             text = f"the name {wanted!r} is taken by a connector with other settings; {name!r} is used"
             self._conflict(ConflictKind.SAME_NAME, name, wanted, text)
-        self._names.add(name.strip().casefold())
+        self._names.add(folded(name))
         return name
 
     def _overlaps(self, name: str, settings: ConnectorSettings) -> None:
@@ -264,6 +261,20 @@ class _Builder:
         if any(net.overlaps(other) for net in mine for other in row.sender_networks if isinstance(other, IPv4Network)):
             text = f"{row.name!r} is of type OnPremises and takes some of these addresses first"
             self._conflict(ConflictKind.ONPREMISES_FIRST, name, row.name, text)
+
+
+def free_name(wanted: str, taken: Container[str]) -> str:
+    """`wanted`, or with a number that makes it one nobody has. `taken`: names as `folded` gives them."""
+    name, number = wanted, 1
+    while folded(name) in taken:
+        number += 1
+        name = f"{wanted[: _MOST_NAME - 4]} {number}"
+    return name
+
+
+def folded(name: str) -> str:
+    """A connector's name as names are compared."""
+    return name.strip().casefold()
 
 
 def _patterns(settings: ConnectorSettings) -> list[Domain]:
