@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sidedoor.cli.output import printable
+from sidedoor.cli.sign_in import SignIn, needs_live, sign_in_options
 from sidedoor.errors import UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -28,27 +28,6 @@ if TYPE_CHECKING:
 EXIT_NO = 1
 _PATH = click.Path(path_type=Path)
 _AT_ONCE = 30.0  # seconds between two looks
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def sign_in_options(command: F) -> F:
-    """How to sign in, as with collect."""
-    options = (
-        click.option("--tenant-id", metavar="ID", help="The tenant's GUID, or one of its domains."),
-        click.option("--client-id", metavar="GUID", help="The application that is registered for this."),
-        click.option("--certificate", type=_PATH, help="Its certificate and key in one PEM file."),
-        click.option("--secret-env", metavar="NAME", help="Environment variable with its client secret."),
-        click.option("--device-code", is_flag=True, help="Sign in as a person, in a browser on any device."),
-        click.option("--token-env", metavar="NAME", help="Environment variable with an access token."),
-        click.option("--base-url", metavar="URL", help="Exchange Online at another address (a twin, a test)."),
-        click.option(
-            "--cloud", type=click.Choice(["global", "gcc-high", "dod", "china"]), default="global", show_default=True,
-            help="Which of Microsoft's clouds the tenant is in.",
-        ),
-    )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +117,12 @@ def _exchange(sign_in: dict[str, Any]) -> Iterator[Exchange]:
         from sidedoor.exchange.clock import SystemClock
         from sidedoor.exchange.http import Http
     except ModuleNotFoundError as error:
-        raise UsageError(f"this needs {error.name}: install sidedoor[live]") from error
-    from sidedoor.cli.collect import Wanted, cloud_of, given, tokens_of
+        raise needs_live("this", error) from error
     from sidedoor.exchange.invoke import Exchange
 
-    wanted = Wanted(
-        folder=None, since=None, until=None, lists="exchange", details=0, hunting=False, graph_url=None, **sign_in
-    )
-    cloud, tenant = cloud_of(wanted), given(wanted.tenant_id, "--tenant-id")
-    tokens = tokens_of(wanted, cloud, tenant)
+    signed = SignIn.taken(sign_in)
+    cloud, tenant = signed.addresses(), signed.tenant()
+    tokens = signed.tokens(cloud, _say)
     http = Http(tokens, SystemClock(), _say)
     try:
         yield Exchange(http, cloud, tenant, tokens.anchor)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sidedoor.cli.output import printable
+from sidedoor.cli.sign_in import SignIn, needs_live, sign_in_options
 from sidedoor.errors import UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -30,31 +30,19 @@ _PATH = click.Path(path_type=Path)
 class Wanted:
     """The options."""
 
+    sign_in: SignIn
     folder: Path | None
-    tenant_id: str | None
-    client_id: str | None
-    certificate: Path | None
-    secret_env: str | None
-    device_code: bool
-    token_env: str | None
     since: datetime | None
     until: datetime | None
     lists: str
     details: int
     hunting: bool
-    cloud: str
-    base_url: str | None
     graph_url: str | None
 
 
 @click.command("collect")
 @click.option("-o", "--output", "folder", type=_PATH, help="Folder to collect into; a cut-off run goes on in it.")
-@click.option("--tenant-id", metavar="ID", help="The tenant's GUID, or one of its domains.")
-@click.option("--client-id", metavar="GUID", help="The application that is registered for this.")
-@click.option("--certificate", type=_PATH, help="Its certificate and key in one PEM file: the best way.")
-@click.option("--secret-env", metavar="NAME", help="Environment variable with its client secret.")
-@click.option("--device-code", is_flag=True, help="Sign in as a person, in a browser on any device.")
-@click.option("--token-env", metavar="NAME", help="Environment variable with an access token made elsewhere.")
+@sign_in_options
 @click.option("--since", metavar="TIME", help="Date or time in UTC; 90 days ago if not given.")
 @click.option("--until", metavar="TIME", help="Date or time in UTC; now if not given.")
 @click.option(
@@ -72,24 +60,16 @@ class Wanted:
     help="Messages at most to ask details of, those that decide most first; 1,200 an hour.",
 )
 @click.option("--hunting", is_flag=True, help="EmailEvents of the last 30 days too (Defender for Office 365 Plan 2).")
-@click.option(
-    "--cloud",
-    type=click.Choice(["global", "gcc-high", "dod", "china"]),
-    default="global",
-    show_default=True,
-    help="Which of Microsoft's clouds the tenant is in.",
-)
-@click.option("--base-url", metavar="URL", help="Exchange Online at another address (a twin, a test).")
 @click.option("--graph-url", metavar="URL", help="Graph at another address.")
 @click.option("--script", "as_script", is_flag=True, help="Print the PowerShell that collects the same, and end.")
-def collect_command(as_script: bool, since: str | None, until: str | None, **given: object) -> int:
+def collect_command(as_script: bool, since: str | None, until: str | None, **given: Any) -> int:
     """Collect settings, message traces and details from Exchange Online into a folder for sidedoor audit.
 
     Reads only. Exits with 1 where something could not be had (collection.json says what), with 4 where tenant or
     network is not reached; the same command then goes on where it stopped.
     """
     begin, end = _moment("--since", since), _moment("--until", until)
-    wanted = Wanted(since=begin, until=end, **given)  # type: ignore[arg-type]  # click has checked them
+    wanted = Wanted(SignIn.taken(given), since=begin, until=end, **given)
     if as_script:
         from sidedoor.exchange.script import script
 
@@ -120,14 +100,14 @@ def _collect(wanted: Wanted, folder: Path) -> int:
         from sidedoor.exchange.clock import SystemClock
         from sidedoor.exchange.http import Http
     except ModuleNotFoundError as error:
-        raise UsageError(f"collect needs {error.name}: install sidedoor[live]") from error
+        raise needs_live("collect", error) from error
     from sidedoor.exchange.parts import Store
 
-    cloud, clock = cloud_of(wanted), SystemClock()
-    tenant = given(wanted.tenant_id, "--tenant-id")
+    cloud, clock = _cloud(wanted), SystemClock()
+    tenant = wanted.sign_in.tenant()
     with Store(folder) as store:
         plan = _plan(wanted, tenant, store, clock.now())
-        tokens = tokens_of(wanted, cloud, tenant)
+        tokens = wanted.sign_in.tokens(cloud, _say)
         http = Http(tokens, clock, _say)
         try:
             missing = _collection(plan, store, http, cloud, tokens).run()
@@ -152,25 +132,15 @@ def _collection(plan: Plan, store: Store, http: Http, cloud: Cloud, tokens: Toke
     )  # fmt: skip
 
 
-def given(text: str | None, option: str) -> str:
-    """An option that must be there. Raises UsageError."""
-    if not text or not text.strip():
-        raise UsageError(f"missing {option}")
-    return text.strip()
-
-
-def cloud_of(wanted: Wanted) -> Cloud:
-    """The addresses. One that is given stands alone: a redirect may not leave it."""
-    from sidedoor.exchange.clouds import CLOUDS
+def _cloud(wanted: Wanted) -> Cloud:
+    """The addresses, Graph's among them."""
     from sidedoor.exchange.http import checked_base
 
-    cloud = CLOUDS[wanted.cloud]
-    if wanted.base_url is not None:
-        cloud = replace(cloud, exchange=checked_base(wanted.base_url), hosts=())
+    cloud = wanted.sign_in.addresses()
     if wanted.graph_url is not None:
         return replace(cloud, graph=checked_base(wanted.graph_url))
     if wanted.lists == "graph" and not cloud.graph_traces:
-        raise UsageError(f"--lists graph: Graph has no message traces in the cloud {wanted.cloud}")
+        raise UsageError(f"--lists graph: Graph has no message traces in the cloud {wanted.sign_in.cloud}")
     return cloud
 
 
@@ -186,34 +156,6 @@ def _plan(wanted: Wanted, tenant: str, store: Store, now: datetime) -> Plan:
     if earlier is not None:
         _say(f"going on with the collection of {plan.since:%Y-%m-%d %H:%M} to {plan.until:%Y-%m-%d %H:%M} UTC")
     return plan
-
-
-def tokens_of(wanted: Wanted, cloud: Cloud, tenant: str) -> Tokens:
-    """By exactly one of the ways to sign in. Raises UsageError, InputError, UnreachableError."""
-    from sidedoor.exchange.tokens import AppTokens, DeviceTokens, FixedToken, certificate
-
-    ways = [wanted.certificate is not None, wanted.secret_env is not None, wanted.device_code,
-            wanted.token_env is not None]  # fmt: skip
-    if sum(ways) != 1:
-        raise UsageError("give one of --certificate, --secret-env, --device-code and --token-env")
-    if wanted.token_env is not None:
-        return FixedToken(tenant, _secret(wanted.token_env, "--token-env"))
-    client_id = given(wanted.client_id, "--client-id")
-    if wanted.device_code:
-        return DeviceTokens(tenant, client_id, cloud.authority, _say)
-    if wanted.certificate is not None:
-        return AppTokens(tenant, client_id, cloud.authority, certificate(wanted.certificate))
-    return AppTokens(tenant, client_id, cloud.authority, _secret(wanted.secret_env or "", "--secret-env"))
-
-
-def _secret(name: str, option: str) -> str:
-    """From the environment, because a command line is seen by others and kept in histories."""
-    value = os.environ.get(name, "").strip()
-    if not value:
-        raise UsageError(f"{option} {name}: no such environment variable, or it is empty")
-    if not value.isascii() or not value.isprintable():
-        raise UsageError(f"{option} {name}: holds characters that no secret has")
-    return value
 
 
 def _answer(folder: Path, missing: list[Missing]) -> int:
