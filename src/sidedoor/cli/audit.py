@@ -17,12 +17,12 @@ from sidedoor.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sidedoor.audit.discover import Inputs
     from sidedoor.audit.listed import ListedSender
     from sidedoor.audit.model import Audit
     from sidedoor.audit.run import AuditOptions, Progress
     from sidedoor.mail.domain import Domain
     from sidedoor.policy.switches import Switches
-    from sidedoor.tenant.snapshot import TenantSnapshot
 
 _PATH = click.Path(path_type=Path)
 
@@ -71,6 +71,7 @@ def audit_command(
     """
     from rich.console import Console
 
+    from sidedoor.audit.discover import discover
     from sidedoor.audit.run import AuditOptions
     from sidedoor.catalogue.catalogue import load_catalogue
     from sidedoor.evidence.interface import ReadOptions
@@ -85,12 +86,14 @@ def audit_command(
         switches=_switches(switches),
         catalogue=load_catalogue(catalogue),
     )
-    if baseline and _settings_alone((*inputs, *tenant)):
-        return _baseline_alone((*inputs, *tenant), output, options.now, quiet=quiet)
+    found = discover((*inputs, *tenant)) if baseline else None
+    if found is not None and found.settings and not found.histories:
+        _baseline(found, None, output, options.now, quiet=quiet)
+        return 0
     console = Console(highlight=False)
     result = _run(inputs, output, options, quiet=quiet)
-    if baseline:
-        _baseline(result.snapshot, result, (*inputs, *tenant), output, quiet=quiet)
+    if found is not None:
+        _baseline(found, result, output, options.now, quiet=quiet)
     if not quiet:
         from sidedoor.report.terminal import summary
 
@@ -115,44 +118,19 @@ def _run(inputs: Sequence[Path], output: Path, options: AuditOptions, *, quiet: 
     return result
 
 
-def _settings_alone(paths: Sequence[Path]) -> bool:
-    """Whether the inputs hold a tenant's settings and no history."""
-    from sidedoor.audit.discover import discover
-
-    found = discover(paths)
-    return bool(found.settings) and not found.histories
-
-
-def _baseline_alone(paths: Sequence[Path], output: Path, now: datetime, *, quiet: bool) -> int:
-    """The baselines from the settings, where there is no history to audit."""
-    from sidedoor.audit.discover import discover
-    from sidedoor.evidence.tenant_files import read_tenant
-
-    snapshot = read_tenant(discover(paths).settings).snapshot
-    _baseline(snapshot, None, paths, output, quiet=quiet, now=now)
-    return 0
-
-
-def _baseline(
-    snapshot: TenantSnapshot,
-    result: Audit | None,
-    paths: Sequence[Path],
-    output: Path,
-    *,
-    quiet: bool,
-    now: datetime | None = None,
-) -> None:
+def _baseline(found: Inputs, result: Audit | None, output: Path, now: datetime, *, quiet: bool) -> None:
+    """The baselines; from the settings alone, where there is no audit of a history."""
     from sidedoor.audit.baseline import answers
-    from sidedoor.audit.discover import discover
-    from sidedoor.evidence.tenant_files import setting_file
+    from sidedoor.evidence.tenant_files import read_tenant, setting_file
     from sidedoor.report.baseline import lines, write
     from sidedoor.tenant.kinds import SettingKind
 
-    found = answers(snapshot.reject_direct_send, result)
-    source = setting_file(discover(paths).settings, SettingKind.ORGANIZATION_CONFIG)
-    write(found, snapshot.name, source, now or datetime.now(UTC), output)
+    snapshot = read_tenant(found.settings).snapshot if result is None else result.snapshot
+    stated = answers(snapshot.reject_direct_send, result)
+    source = setting_file(found.settings, SettingKind.ORGANIZATION_CONFIG)
+    write(stated, snapshot.name, source, now, output)
     if not quiet:
-        for line in lines(found):
+        for line in lines(stated):
             click.echo(line)
 
 

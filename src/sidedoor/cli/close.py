@@ -151,11 +151,9 @@ def _live(exchange: Exchange) -> TenantSnapshot:
 def _obstacles(report: Path, decisions: Path | None, live: TenantSnapshot) -> list[Obstacle]:
     from sidedoor.cli.plan import plan_of, words_of
     from sidedoor.plan.closing import obstacles
-    from sidedoor.report import kept_report, tenant_json
 
-    plan = plan_of(report, words_of(report, decisions), None)
-    kept = kept_report.read(report)
-    return obstacles(plan, kept.senders, tenant_json.read(report).snapshot, live, datetime.now(UTC))
+    plan, settings, kept = plan_of(report, words_of(report, decisions), None)
+    return obstacles(plan, kept.senders, settings.snapshot, live, datetime.now(UTC))
 
 
 def _tell(found: list[Obstacle]) -> None:

@@ -11,6 +11,8 @@ import click
 if TYPE_CHECKING:
     from sidedoor.plan.model import Plan
     from sidedoor.plan.words import Words
+    from sidedoor.report.kept_report import KeptReport
+    from sidedoor.report.tenant_json import KeptSettings
 
 EXIT_NOT_READY = 1
 _PATH = click.Path(path_type=Path)
@@ -34,7 +36,7 @@ def plan_command(
     from sidedoor.report.plan_json import NAME, dump
 
     folder = output or report / "plan"
-    plan = plan_of(report, words_of(report, decisions), catalogue)
+    plan, _, _ = plan_of(report, words_of(report, decisions), catalogue)
     _write(folder, {NAME: dump(plan)}, plan)
     if not quiet:
         from rich.console import Console
@@ -53,8 +55,8 @@ def words_of(report: Path, decisions: Path | None) -> Words:
     return read_words(path) if decisions is not None or path.exists() else NO_WORDS
 
 
-def plan_of(folder: Path, words: Words, catalogue: Path | None) -> Plan:
-    """The plan of a report's folder."""
+def plan_of(folder: Path, words: Words, catalogue: Path | None) -> tuple[Plan, KeptSettings, KeptReport]:
+    """The plan of a report's folder, with what it was made from."""
     from sidedoor.audit.engine.kept import open_kept
     from sidedoor.catalogue.catalogue import load_catalogue
     from sidedoor.plan.run import Question, make_plan
@@ -62,12 +64,13 @@ def plan_of(folder: Path, words: Words, catalogue: Path | None) -> Plan:
 
     settings, report = tenant_json.read(folder), kept_report.read(folder)
     with open_kept(folder / "messages.parquet") as history:
-        return make_plan(
+        plan = make_plan(
             Question(
                 report.senders, history, settings.snapshot, settings.switches, words, load_catalogue(catalogue),
                 datetime.now(UTC), str(folder),
             )
         )  # fmt: skip
+    return plan, settings, report
 
 
 def _write(folder: Path, files: dict[str, bytes], plan: Plan) -> None:

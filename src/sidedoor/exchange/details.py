@@ -13,7 +13,7 @@ from sidedoor.exchange.flows import Target
 from sidedoor.exchange.graph import Graph
 from sidedoor.exchange.invoke import Exchange
 from sidedoor.exchange.pacing import Pacer
-from sidedoor.exchange.windows import iso, oldest, ticks
+from sidedoor.exchange.windows import iso, moment, oldest, ticks
 from sidedoor.exchange.wire import Refusal, RefusedError, Row, text_of
 from sidedoor.exchange.work import Cursor, Line, Step
 
@@ -115,7 +115,7 @@ def _moment(text: str, now: datetime) -> datetime:
     found = ticks(text)
     if found is None:
         return now - timedelta(days=9)
-    return min(datetime.fromtimestamp(found // 10_000_000, tz=now.tzinfo), now)
+    return min(moment(found), now)
 
 
 def _number(cursor: Cursor, name: str) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sidedoor.exchange.graph import Graph, kusto_time
 from sidedoor.exchange.pacing import Pacer
-from sidedoor.exchange.windows import Window, iso, ticks, ticks_of
-from sidedoor.exchange.wire import Row, text_of
+from sidedoor.exchange.windows import Window, iso, moment, ticks
+from sidedoor.exchange.wire import text_of
 from sidedoor.exchange.work import Cursor, Line, Step
 
 KEPT = timedelta(days=30)
@@ -37,7 +37,7 @@ class HuntingWork:
 
     def start(self) -> Cursor:
         """The day as one slice."""
-        return {"left": [[iso(self.window.start), iso(self.window.end)]]}
+        return {"left": _written([self.window])}
 
     def resume(self, lines: Sequence[Line]) -> None:
         """Slices do not overlap: nothing can come twice."""
@@ -46,17 +46,17 @@ class HuntingWork:
         """One slice."""
         first, *rest = _slices(cursor)
         rows = self.graph.hunt(query(first), self.pacer)
-        left = [[iso(each.start), iso(each.end)] for each in rest]
+        left = _written(rest)
         if len(rows) >= _MOST or len(rows) in CAPS:
             halves = first.halves()
             if halves is not None:
-                return Step((), {"left": [[iso(each.start), iso(each.end)] for each in halves] + left})
+                return Step((), {"left": _written(halves) + left})
             missing = [f"EmailEvents of {iso(first.start)}: more than the service gives in one answer"]
         else:
             missing = []
         ours = [row for row in rows if first.holds(text_of(row, "Timestamp"))]
         told = [f"{len(rows) - len(ours)} rows of other times were left out"] if len(ours) < len(rows) else []
-        lines = [tuple(_cell(row, name) for name in COLUMNS) for row in ours]
+        lines = [tuple(text_of(row, name) for name in COLUMNS) for row in ours]
         return Step(lines, {"left": left} if left else None, missing, told)
 
 
@@ -68,8 +68,8 @@ def query(window: Window) -> str:
     )
 
 
-def _cell(row: Row, name: str) -> str:
-    return text_of(row, name)
+def _written(slices: Iterable[Window]) -> list[list[str]]:
+    return [[iso(each.start), iso(each.end)] for each in slices]
 
 
 def _slices(cursor: Cursor) -> list[Window]:
@@ -81,8 +81,4 @@ def _slices(cursor: Cursor) -> list[Window]:
 def _moment(text: str) -> datetime:
     found = ticks(text)
     assert found is not None
-    return _EPOCH + timedelta(microseconds=found // 10)
-
-
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-assert ticks_of(_EPOCH) == 0
+    return moment(found)

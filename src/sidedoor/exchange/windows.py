@@ -74,6 +74,11 @@ def ticks(text: str) -> int | None:
     return round((whole - _EPOCH).total_seconds()) * _TICKS + int((match["part"] or "").ljust(7, "0")[:7])
 
 
+def moment(found: int) -> datetime:
+    """Ticks as a datetime in UTC, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=found // 10)
+
+
 def ticks_of(when: datetime) -> int:
     """The same of a datetime."""
     return (when - _EPOCH) // timedelta(microseconds=1) * 10

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from sidedoor.audit.engine.kept import Place
+from sidedoor.audit.features import own_domain
 from sidedoor.audit.hostname import HostKind, host_kind, shared_network
 from sidedoor.audit.model import Sender, Verdict
 from sidedoor.catalogue.catalogue import Catalogue
@@ -236,12 +237,11 @@ def _foreign_host(sender: Sender, reasons: AbstractSet[str], snapshot: TenantSna
     if reasons & _OWN_HOST or host_kind(name) not in {HostKind.HOST, HostKind.MAIL_HOST} or "." not in name:
         return ""
     try:
-        domain = parse_domain(name)
+        parse_domain(name)
     except DomainError:
         return ""
-    if not isinstance(snapshot.accepted_domains, Unknown) and any(
-        domain.is_at_or_under(row.domain) for row in snapshot.accepted_domains
-    ):
+    accepted = snapshot.accepted_domains
+    if not isinstance(accepted, Unknown) and own_domain(name, {row.domain for row in accepted}):
         return ""
     return Unknown(f"{name[:80]} is somebody else's host: who else sends through it is not known")
 

@@ -49,7 +49,6 @@ class _Client(smtplib.SMTP):
 
     def __init__(self, request: Request) -> None:
         self.lines: list[Line] = []
-        self.local_hello = request.helo
         self._deadline = time.monotonic() + _CONVERSATION
         self._read = 0
         self.ends = ("", "")

@@ -28,8 +28,6 @@ class Outcome(StrEnum):
     BROKEN = "broken"  # no SMTP, too much, too slow, or cut off
 
 
-ANSWERED = frozenset({Outcome.ACCEPTED, Outcome.DIRECT_SEND_REFUSED, Outcome.PARTNER_RESTRICTION, Outcome.RELAY_DENIED})
-"""Outcomes that say something of the door."""
 SHUT = frozenset({Outcome.DIRECT_SEND_REFUSED, Outcome.PARTNER_RESTRICTION})
 
 # Exchange Online's list of NDR codes: filtering of the client's address, not attribution.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from itertools import product
 
 from sidedoor.probe.client import attempt
 from sidedoor.probe.model import Attempt, ProbeResult, Request, SenderKind, Verdict
@@ -32,17 +33,14 @@ def probe(
 def _attempts(request: Request, sleep: Callable[[float], None]) -> Iterator[Attempt]:
     first = True
     for target in request.targets:
-        for sender in request.senders:
-            for tls in (False, True):
-                if not first:
-                    sleep(request.pause)
-                first = False
-                made = attempt(request, target, sender, tls=tls)
-                yield made
-                if made.outcome in {Outcome.PORT_BLOCKED, Outcome.UNREACHABLE}:
-                    break  # it will not answer the next question either
+        for sender, tls in product(request.senders, (False, True)):
+            if not first:
+                sleep(request.pause)
+            first = False
+            made = attempt(request, target, sender, tls=tls)
+            yield made
             if made.outcome in {Outcome.PORT_BLOCKED, Outcome.UNREACHABLE}:
-                break
+                break  # it will not answer the next question either
     if request.send:
         sleep(request.pause)
         own = next(sender for sender in request.senders if sender[0] in _OWN)

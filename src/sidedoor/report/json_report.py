@@ -7,7 +7,6 @@ nothing in it can play tricks on a terminal. The same audit gives the same bytes
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from sidedoor.audit.model import Audit, Coverage, FileCoverage, ReportedSource, Sender, Simulation, TenantSummary
 from sidedoor.policy.decision import Submission
 from sidedoor.report.atomic import write_files
-from sidedoor.report.text import without_surrogates
+from sidedoor.report.plain import plain
 from sidedoor.report.words import iso
 
 SCHEMA_NAME = "sidedoor/report/1"
@@ -42,9 +41,9 @@ def render(audit: Audit) -> dict[str, Any]:
             "messages": audit.reported_messages,
             "sources": [_source(source) for source in audit.reported],
         },
-        "switches": [_plain(switch) for switch in audit.switches],
+        "switches": [plain(switch) for switch in audit.switches],
     }
-    return {key: _plain(value) for key, value in report.items()}
+    return {key: plain(value) for key, value in report.items()}
 
 
 def dump(audit: Audit) -> bytes:
@@ -179,18 +178,3 @@ def _simulation(simulation: Simulation) -> dict[str, dict[str, int]]:
             "sent_directly": simulation.sent_directly,
         },
     }
-
-
-def _plain(value: object) -> Any:
-    """The value as JSON has it: tuples as arrays, mappings in their own order, text without lone surrogates."""
-    if isinstance(value, str):
-        return without_surrogates(value)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, Mapping):
-        return {without_surrogates(str(key)): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, set | frozenset):
-        return sorted(_plain(item) for item in value)
-    return without_surrogates(str(value))

@@ -10,7 +10,6 @@ from pathlib import Path
 from sidedoor.audit.model import Audit
 from sidedoor.errors import InputError
 from sidedoor.policy.switches import SwitchError, Switches, with_switches
-from sidedoor.report.text import without_surrogates
 from sidedoor.report.words import iso
 from sidedoor.tenant.codec import SCHEMA, CodecError, decode, encode
 from sidedoor.tenant.snapshot import TenantSnapshot
@@ -37,7 +36,7 @@ def dump(audit: Audit) -> bytes:
         "switches": {row["name"]: row["value"] for row in audit.switches},
         "snapshot": encode(audit.snapshot),
     }
-    return (without_surrogates(json.dumps(body, indent=1, ensure_ascii=True)) + "\n").encode("ascii")
+    return (json.dumps(body, indent=1, ensure_ascii=True) + "\n").encode("ascii")
 
 
 def read(folder: Path) -> KeptSettings:
