@@ -93,6 +93,15 @@ def test_an_override_of_what_must_not_be_is_in_the_way(tmp_path: Path) -> None:
     assert {"ipv6", "honest-refused"} <= made.blockers()
 
 
+def test_ranges_that_a_person_names_do_not_make_shared_networks_anybodys_own(tmp_path: Path) -> None:
+    folder = report(tmp_path, mails(0, SCANNER, SCAN))
+    sender = planned(folder).plan.choices[0].sender
+    word = {"method": "partner-address", "addresses": ["203.0.113.0/28"], "shared": True}
+    assert "shared-addresses" in planned(folder, said(**{f"_{sender}": word})).blockers()
+    made = planned(folder, said(**{f"_{sender}": word | {"shared": False}}))
+    assert made.plan.ready, made.plan.blockers
+
+
 def test_a_person_decides_and_the_rest_is_planned_again(tmp_path: Path) -> None:
     folder = report(tmp_path, mails(0, SCANNER, SCAN))
     sender = planned(folder).plan.choices[0].sender

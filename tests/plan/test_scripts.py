@@ -130,6 +130,14 @@ def test_letters_and_queries_keep_names_on_their_lines(name: str) -> None:
             assert len(data.decode().splitlines()) == len(calm[path].decode().splitlines()), path
 
 
+def test_who_has_nothing_to_do_is_not_told_that_nothing_is_not_enough() -> None:
+    letters = [data.decode() for path, data in plan_files(plan("x")).items() if path.startswith("owners/")]
+    nothing = [letter for letter in letters if "\nNothing, as long as" in letter]
+    assert len(nothing) == 3
+    assert not any("If nothing is done" in letter for letter in nothing)
+    assert all("If nothing is done" in letter for letter in letters if letter not in nothing)
+
+
 def test_what_changes_a_tenant_asks_first() -> None:
     for path, data in plan_files(plan("x")).items():
         source = data.decode("utf-8-sig")

@@ -201,8 +201,19 @@ def _address_reasons(facts: SenderFacts) -> tuple[Because, ...]:
 
 def _against_addresses(facts: SenderFacts) -> Iterator[Because]:
     """Why a connector by address would not do. An override in plan.toml is held against the same list."""
-    if facts.word.addresses:
-        return
+    if not facts.word.addresses:
+        yield from _against_seen(facts)
+    if isinstance(facts.shared, Unknown):
+        yield Because("sharing-unknown", f"{facts.shared.reason}; say shared = false in plan.toml if nobody does")
+    elif facts.shared:
+        yield Because("shared-addresses", facts.shared)
+    if facts.borrowed:
+        address, domain = facts.borrowed[0]
+        yield Because("spoof-from-the-same-address", f"a spoofing sender uses {address} with {domain} as well")
+
+
+def _against_seen(facts: SenderFacts) -> Iterator[Because]:
+    """What is wrong with the addresses seen, which ranges of a person's stand in for."""
     if not facts.addresses:
         yield Because("no-address-known", "no export shows its address")
     elif facts.unlocated:
@@ -213,10 +224,3 @@ def _against_addresses(facts: SenderFacts) -> Iterator[Because]:
         yield Because("private-address", "the address is a private one, which Exchange Online never sees")
     if facts.moving:
         yield Because("address-changes", facts.moving)
-    if isinstance(facts.shared, Unknown):
-        yield Because("sharing-unknown", f"{facts.shared.reason}; say shared = false in plan.toml if nobody does")
-    elif facts.shared:
-        yield Because("shared-addresses", facts.shared)
-    if facts.borrowed:
-        address, domain = facts.borrowed[0]
-        yield Because("spoof-from-the-same-address", f"a spoofing sender uses {address} with {domain} as well")

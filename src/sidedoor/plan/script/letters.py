@@ -59,10 +59,14 @@ What you have to do:
 {_how(choice)}
 
 How to test: let it send one message to yourself, and tell us the minute. We look it up.
-If nothing is done, its mail is refused from the day we close the door ("550 5.7.68 ... Direct Send not allowed").
+{_otherwise(choice)}, its mail is refused from the day we close the door ("550 5.7.68 ... Direct Send not allowed").
 {when}
 If this is not yours, say so, too: then it may be somebody who borrows our name.
 """
+
+
+def _otherwise(choice: Choice) -> str:
+    return "If that changes unsaid" if choice.method in CONNECTOR_METHODS else "If nothing is done"
 
 
 def _how(choice: Choice) -> str:
