@@ -203,7 +203,10 @@ def test_the_command_writes_all_files_and_says_whether_it_is_ready(tmp_path: Pat
     assert {path.name for path in (folder / "plan" / "scripts").iterdir()} >= {"10-check.ps1", "90-rollback.ps1"}
     sender = planned(folder).plan.choices[0].sender
     (folder / "plan.toml").write_text(f'[senders.{sender}]\nassessment = "unclear"\n')
+    assert main(["plan", str(folder), "--require-ready"]) == 1
+    assert f"undecided [{sender}]" in capsys.readouterr().out
     assert main(["plan", str(folder), "--require-ready", "--quiet"]) == 1
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("broken", ["messages.parquet", "tenant.json", "report.json"])

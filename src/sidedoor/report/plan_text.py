@@ -125,7 +125,8 @@ def _blockers(page: Page, blockers: Sequence[Blocker]) -> None:
     if blockers:
         page.line(("In the way", "bold"))
     for blocker in blockers[:_TOP]:
-        page.line((blocker.id, "red"), f": {shorten(blocker.text, 300)}", indent=2, bullet="- ")
+        where = f" [{blocker.sender}]" if blocker.sender else ""  # the id that plan.toml wants
+        page.line((blocker.id, "red"), f"{where}: {shorten(blocker.text, 300)}", indent=2, bullet="- ")
     if len(blockers) > _TOP:
         page.line(f"and {len(blockers) - _TOP} more in plan.json", indent=2)
 
