@@ -109,11 +109,15 @@ class Postfix:
         raise AssertionError((self.folder / "log").read_text())
 
     def queue(self) -> list[dict[str, Any]]:
-        """What `postqueue -j` lists: `queue_name`, `queue_id`, `sender`, `recipients` of each message."""
+        """What `postqueue -j` lists: `queue_name`, `queue_id`, `sender`, `recipients` of each message, each once.
+
+        showq reads one folder after the other, so that a message moved between them meanwhile is listed twice.
+        """
         done = subprocess.run(
             ["postqueue", "-c", str(self.folder / "etc"), "-j"], capture_output=True, text=True, check=True
         )
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        listed = [json.loads(line) for line in done.stdout.splitlines()]
+        return list({each["queue_id"]: each for each in listed}.values())
 
     def message(self, queue_id: str) -> str:
         """A message of the queue, as `postcat` shows it."""
