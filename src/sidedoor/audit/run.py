@@ -8,18 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from sidedoor.audit.answer import Beside, Seen, accepted_of, answer_of, context_of
 from sidedoor.audit.classes import Classes, classes_of
 from sidedoor.audit.context import AssessmentContext
 from sidedoor.audit.coverage import (
     file_coverage,
-    listed_sender_warnings,
-    missing_facts,
     report_coverage,
-    stranger_warnings,
 )
 from sidedoor.audit.discover import Inputs, discover
-from sidedoor.audit.dns import SpfLookups, client_names
-from sidedoor.audit.elsewhere import reported_sources
 from sidedoor.audit.engine.columns import load_classes
 from sidedoor.audit.engine.database import Database, open_database
 from sidedoor.audit.engine.flows import authenticated_use, decide_events, few_possible_keys, reduce_flows
@@ -36,10 +32,8 @@ from sidedoor.audit.engine.output import (
 from sidedoor.audit.engine.staging import COLUMNAR_FROM_BYTES, RejectSink, Staged, Stager
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.listed import ListedSender
-from sidedoor.audit.model import Audit, Coverage, Sender
+from sidedoor.audit.model import Audit, Sender
 from sidedoor.audit.senders import make_senders
-from sidedoor.audit.simulate import readiness, simulate, timeline, totals
-from sidedoor.audit.tenant import switch_rows, tenant_summary
 from sidedoor.catalogue.catalogue import Catalogue, load_catalogue
 from sidedoor.errors import InputError
 from sidedoor.evidence.coverage import incomplete_pages, notes
@@ -108,10 +102,10 @@ def audit(
     if not found.histories:
         raise InputError(", ".join(map(str, inputs)), "no export of mail history", "at least one (docs/formats.md)")
     tenant = read_tenant(found.settings)
-    reported = _reports(found, reject, progress)
+    reported = reports_of(found, reject, progress)
     progress.step("asking DNS")
-    dns = gather(_accepted(tenant.snapshot), options.resolver)
-    snapshot = replace(_with_stated_domains(tenant.snapshot, options), mail_exchangers=dns.mx)
+    dns = gather(accepted_of(tenant.snapshot), options.resolver)
+    snapshot = replace(with_stated_domains(tenant.snapshot, options.accepted_domains), mail_exchangers=dns.mx)
     told = _Told(found, snapshot, dns, reported, options, reject, progress, tenant.warnings)
     if len(found.histories) == 1:
         # One file is most likely of plain rows without doubles: take that on trust, and look when it is written.
@@ -183,44 +177,28 @@ class _Run:
         told = self.told
         counted = tallies(self.database, path)
         messages = sum(tally.messages for tally in counted)
-        foreign = self._strangers(path)
-        accepted = frozenset(_accepted(told.snapshot))
-        reported, reported_messages = reported_sources(told.reported, senders, accepted, told.options.catalogue)
-        warnings = (*stranger_warnings(foreign, messages), *told.warnings, *listed_sender_warnings(kinds))
-        simulation = simulate(counted, senders, flows)
-        # Mostly strangers: the history and the settings are hardly of one tenant, and "ready" would be about another.
-        known = not isinstance(told.snapshot.accepted_domains, Unknown) and foreign * 2 <= messages
-        spf_unknown = sorted(str(domain) for domain in told.dns.spf_unknown)
-        return Audit(
-            tenant=tenant_summary(told.snapshot),
-            window=window(self.database, path),
-            coverage=Coverage(
-                messages=messages,
-                files=(
-                    *file_coverage(files, self._remarks(files), told.found.settings, told.found.skipped),
-                    *report_coverage(told.reported),
-                ),
-                missing=missing_facts(counted, told.snapshot, spf_unknown=spf_unknown),
-                merged_records=sum(file.records for file in files) - messages,
-                expanded_records=sum(file.expanded for file in files),
-                disagreements=disagreements(self.database, files),
-                warnings=warnings,
-            ),
-            totals=totals(counted),
-            senders=tuple(senders),
-            simulation=simulation,
-            readiness=readiness(senders, simulation, messages=messages, settings_known=known),
-            timeline=timeline(senders),
-            generated_at=told.options.now,
-            reported=reported,
-            reported_messages=reported_messages,
-            switches=switch_rows(told.options.switches),
-            snapshot=told.snapshot,
+        coverage = (
+            *file_coverage(files, self._remarks(files), told.found.settings, told.found.skipped),
+            *report_coverage(told.reported),
         )
-
-    def _strangers(self, path: Path) -> int:
-        """Messages between strangers; none where nobody knows who is one."""
-        return 0 if isinstance(self.told.snapshot.accepted_domains, Unknown) else strangers(self.database, path)
+        return answer_of(
+            Seen(
+                tallies=counted,
+                strangers=strangers(self.database, path),
+                window=window(self.database, path),
+                files=coverage,
+                merged=sum(file.records for file in files) - messages,
+                expanded=sum(file.expanded for file in files),
+                disagreements=disagreements(self.database, files),
+                kinds=kinds,
+                flows=flows,
+                senders=senders,
+            ),
+            Beside(told.snapshot, told.dns, told.reported, told.warnings),
+            now=told.options.now,
+            catalogue=told.options.catalogue,
+            switches=told.options.switches,
+        )
 
     def _refuse_two_tenants(self, files: Sequence[Staged]) -> None:
         """Mail of two tenants in one audit would make each look like the other's stranger."""
@@ -261,21 +239,16 @@ class _Run:
 
     def _context(self, flows: Sequence[Flow]) -> AssessmentContext:
         """What the assessment is told beside the flows."""
-        accepted = frozenset(_accepted(self.told.snapshot))
-        span = window(self.database) or (self.told.options.now, self.told.options.now)
-        addresses = sorted({flow.client_ip for flow in flows if flow.client_ip})
-        return AssessmentContext(
-            accepted_domains=accepted,
-            window=span,
-            spf=SpfLookups(self.told.dns, self.told.options.resolver),
-            reverse_names=client_names(addresses, self.told.options.resolver),
-            authenticated_use=authenticated_use(self.database),
-            reported=self.told.reported,
-            catalogue=self.told.options.catalogue,
-        )
+        told = self.told
+        span = window(self.database) or (told.options.now, told.options.now)
+        beside = Beside(told.snapshot, told.dns, told.reported, told.warnings)
+        return context_of(
+            beside, flows, span, authenticated_use(self.database),
+            resolver=told.options.resolver, catalogue=told.options.catalogue,
+        )  # fmt: skip
 
 
-def _reports(found: Inputs, reject: RejectSink, progress: Progress) -> Reported:
+def reports_of(found: Inputs, reject: RejectSink, progress: Progress) -> Reported:
     """The DMARC reports; one that breaks off is an error where it was named, and noted where it lay in a folder."""
     if found.reports:
         progress.step("reading DMARC reports")
@@ -284,12 +257,6 @@ def _reports(found: Inputs, reject: RejectSink, progress: Progress) -> Reported:
         if path in found.named:
             raise error
     return reported
-
-
-def _accepted(snapshot: TenantSnapshot) -> list[Domain]:
-    if isinstance(snapshot.accepted_domains, Unknown):
-        return []
-    return [accepted.domain for accepted in snapshot.accepted_domains]
 
 
 def _refused(source: Recognised, error: InputError, reject: RejectSink) -> Staged:
@@ -309,12 +276,9 @@ def _refused(source: Recognised, error: InputError, reject: RejectSink) -> Stage
     return staged
 
 
-def _with_stated_domains(snapshot: TenantSnapshot, options: AuditOptions) -> TenantSnapshot:
+def with_stated_domains(snapshot: TenantSnapshot, domains: Sequence[Domain]) -> TenantSnapshot:
     """The accepted domains a person stated stand in for an export that is not there."""
-    if not options.accepted_domains or not isinstance(snapshot.accepted_domains, Unknown):
+    if not domains or not isinstance(snapshot.accepted_domains, Unknown):
         return snapshot
     unknown = Unknown("stated by name only")
-    return replace(
-        snapshot,
-        accepted_domains=tuple(AcceptedDomain(domain, unknown, False) for domain in options.accepted_domains),
-    )
+    return replace(snapshot, accepted_domains=tuple(AcceptedDomain(domain, unknown, False) for domain in domains))

@@ -104,6 +104,14 @@ def define_keyed(database: Database, view: str, events: str) -> None:
     )
 
 
+def may_need_sender(classes: Classes) -> str:
+    """SQL condition over classes; true for more rows than `wants_sender`, never for fewer."""
+    if classes.every_sender:
+        return "true"
+    # Own classes, null senders and cells that tell nothing are below zero; a header From may be own as well.
+    return "(coalesce(env_class, listed_class, -1) < 0 OR coalesce(from_class, 0) < 0)"
+
+
 def classify_seen(database: Database, addresses: AddressClasses, records: str) -> None:
     """Add to `address_class` the addresses of `records` that lie in networks too wide to be spelled out.
 

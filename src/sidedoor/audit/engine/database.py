@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Peak of the whole process stays under 2 GiB at 10 million rows (benchmarks/audit_scale.py): DuckDB gets what
 # remains after Python, and spills the rest to `folder`.
+DUCKDB_VERSION: str = duckdb.__version__  # its hash of a value may differ from the next one's
 MEMORY_LIMIT_MB = 1100
 
 

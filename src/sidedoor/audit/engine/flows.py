@@ -21,7 +21,7 @@ from sidedoor.policy.rule import Rule
 
 # More flows than anybody reads: the lightest beyond these are counted together, one flow for each decision.
 MOST_FLOWS = 100_000
-_MOST_ADDRESSES = 50
+MOST_ADDRESSES = 50
 _MOST_POSSIBLE = 2_000
 # The types are those of the view, because the hash of a number depends on its type.
 KEY = {
@@ -35,8 +35,8 @@ KEY = {
     "own": "BOOLEAN",
     "k_entry": "VARCHAR",
 }
-_FLOW_KEY = {
-    "decision": "decision",
+# What tells flows of one decision apart.
+PLACE_KEY = {
     "client_ip": "client_ip",
     "env_domain": domain_of("envelope_sender"),
     "listed_domain": domain_of("listed_sender"),
@@ -46,8 +46,9 @@ _FLOW_KEY = {
     "connector": "connector",
     "direction": "direction",
 }
-_RESULTS = ("spf", "dkim", "dmarc", "compauth", "compauth_reason", "treatment", "entry", "mailer", "dkim_domain")
-_SENDER = "coalesce(envelope_sender, listed_sender)"
+_FLOW_KEY = {"decision": "decision", **PLACE_KEY}
+RESULTS = ("spf", "dkim", "dmarc", "compauth", "compauth_reason", "treatment", "entry", "mailer", "dkim_domain")
+SENDER = "coalesce(envelope_sender, listed_sender)"
 
 
 def decide_events(database: Database, rule: Rule, classes: Classes, *, on_trust: bool = False) -> list[Decision]:
@@ -147,9 +148,9 @@ def key_of(row: tuple[Any, ...]) -> DecisionKey:
 def reduce_flows(database: Database, decisions: Sequence[Decision]) -> list[Flow]:
     """The flows of all wanted events, heaviest first; beyond MOST_FLOWS the rest of each decision is one flow."""
     key = [f"{expression} AS {name}" for name, expression in _FLOW_KEY.items()]
-    columns = ", ".join((*key, "flow_hash", "received_at", "recipient", "header_from", *_RESULTS))
+    columns = ", ".join((*key, "flow_hash", "received_at", "recipient", "header_from", *RESULTS))
     database.run(
-        f"CREATE TEMP TABLE wanted AS SELECT {columns}, {_SENDER} AS sender, submission, would_reject, own "
+        f"CREATE TEMP TABLE wanted AS SELECT {columns}, {SENDER} AS sender, submission, would_reject, own "
         "FROM decided WHERE wanted"
     )
     database.run(
@@ -161,7 +162,7 @@ def reduce_flows(database: Database, decisions: Sequence[Decision]) -> list[Flow
     senders = _addresses(database, "sender")
     header_froms = _addresses(database, "header_from")
     return [
-        _flow(row, decisions[row[1]], senders.get(row[0], ()), header_froms.get(row[0], ()))
+        flow_of(row, decisions[row[1]], senders.get(row[0], ()), header_froms.get(row[0], ()))
         for row in _profiles(database)
     ]
 
@@ -177,10 +178,10 @@ def _profiles(database: Database) -> Iterator[tuple[Any, ...]]:
         )
     else:
         key = ", ".join(f"any_value({name}) AS {name}" for name in names)
-    results = ", ".join(f"histogram({name}) FILTER ({name} <> '')" for name in _RESULTS)
+    results = ", ".join(f"histogram({name}) FILTER ({name} <> '')" for name in RESULTS)
     # A message without time (an event that only details tell) counts, but says nothing of when.
     query = (
-        f"SELECT flow, w.decision, {key}, count(*), count(DISTINCT sender), approx_count_distinct(recipient), "
+        f"SELECT flow, w.decision, {key}, count(*), count(DISTINCT sender), count(DISTINCT recipient), "
         "count(*) FILTER (sender = recipient), coalesce(min(received_at), TIMESTAMP '1970-01-01'), "
         "coalesce(max(received_at), TIMESTAMP '1970-01-01'), "
         "coalesce(list_sort(list(DISTINCT received_at::DATE) FILTER (received_at IS NOT NULL)), []), "
@@ -197,7 +198,7 @@ def _addresses(database: Database, column: str) -> dict[int, tuple[tuple[str, in
         f"SELECT flow, list({column} ORDER BY n DESC, {column}), list(n ORDER BY n DESC, {column}) FROM ("
         f"SELECT flow, {column}, count(*) AS n FROM wanted JOIN flow_ids USING (flow_hash, decision) "
         f"WHERE {column} IS NOT NULL GROUP BY flow, {column} "
-        f"QUALIFY row_number() OVER (PARTITION BY flow ORDER BY n DESC, {column}) <= {_MOST_ADDRESSES}) GROUP BY flow"
+        f"QUALIFY row_number() OVER (PARTITION BY flow ORDER BY n DESC, {column}) <= {MOST_ADDRESSES}) GROUP BY flow"
     )
     return {
         flow: tuple(zip(texts, counts, strict=True))
@@ -206,12 +207,13 @@ def _addresses(database: Database, column: str) -> dict[int, tuple[tuple[str, in
     }
 
 
-def _flow(
+def flow_of(
     row: tuple[Any, ...],
     decision: Decision,
     senders: tuple[tuple[str, int], ...],
     header_froms: tuple[tuple[str, int], ...],
 ) -> Flow:
+    """A row of a flow's id, its place, counts, time profile and results, as `_profiles` gives it, as a value."""
     (flow, _, client_ip, env, listed, header, helo, tls, connector, direction, *rest) = row
     messages, distinct_senders, recipients, self_addressed, first, last, days, hours, own, *results = rest
     spf, dkim, dmarc, compauth, reason, treatments, *more = (result or {} for result in results)
@@ -228,7 +230,7 @@ def authenticated_use(database: Database) -> dict[str, int]:
     """Sender addresses of wanted events -> how often the same address submits with a login, or mailbox to mailbox."""
     return dict(
         database.rows(
-            f"SELECT {_SENDER}, count(*) FROM decided WHERE submission = 'authenticated' "
-            f"AND {_SENDER} IN (SELECT DISTINCT sender FROM wanted) GROUP BY 1"
+            f"SELECT {SENDER}, count(*) FROM decided WHERE submission = 'authenticated' "
+            f"AND {SENDER} IN (SELECT DISTINCT sender FROM wanted) GROUP BY 1"
         )
     )

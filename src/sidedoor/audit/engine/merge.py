@@ -24,16 +24,18 @@ COMPARED = ("envelope_sender", "header_from", "client_ip", "helo", "tls", "conne
 _TREATMENT_ORDER = ("quarantined", "junked", "blocked", "failed", "replaced", "delivered", "expanded", "pending")
 
 
-def unite(
-    database: Database, files: Sequence[Staged], listed: ListedSender | None, classes: Classes
-) -> Mapping[str, ListedSender]:
+# What a person states about all list-type traces, or what is known of some formats; None lets the data show it.
+Listed = ListedSender | Mapping[str, ListedSender] | None
+
+
+def unite(database: Database, files: Sequence[Staged], listed: Listed, classes: Classes) -> Mapping[str, ListedSender]:
     """Create the views of events (one row per message and recipient); say what each format's sender column was.
 
     `events` has every event but the bulk of large files, which is in `rest_events`; `rest_classes` has the decision
-    classes of that bulk without a second look at the files. `listed` is what a person states about list-type traces;
-    None lets the data show it.
+    classes of that bulk without a second look at the files.
     """
     complete = [f"SELECT * FROM read_parquet({literal(path)})" for file in files for path in file.parquets]
+    complete += [file.query for file in files if file.query]
     rest = [file.rest for file in files if file.rest]
     _staged_view(database, "staged", complete)
     _staged_view(database, "staged_rest", rest, "utc")
@@ -119,7 +121,7 @@ def _best(fact: str) -> str:
 
 
 def _listed_kinds(
-    database: Database, files: Sequence[Staged], listed: ListedSender | None, *, doubled: bool
+    database: Database, files: Sequence[Staged], listed: Listed, *, doubled: bool
 ) -> dict[int, ListedSender]:
     """What the sender column of each file with one holds: as stated, as shown by a null sender, or by comparison."""
     shown = database.rows(
@@ -127,13 +129,14 @@ def _listed_kinds(
         "FROM staged UNION ALL SELECT file, env_class, listed_class FROM staged_slim) GROUP BY file "
         "HAVING count(*) FILTER (listed_class IS NOT NULL) > 0"
     )
-    if listed is not None:
+    if isinstance(listed, ListedSender):
         return {number: listed for number, _ in shown}
     # Only an envelope sender is ever `<>`, so a file that shows one shows envelope senders (RFC 5321 section 4.5.5).
     kinds = {number: ListedSender.ENVELOPE if nulls else ListedSender.UNKNOWN for number, nulls in shown}
     if doubled:
         kinds |= _kinds_by_comparison(database, [number for number, kind in kinds.items() if kind.value == "unknown"])
-    by_format: dict[str, set[ListedSender]] = {}
+    known = listed or {}
+    by_format: dict[str, set[ListedSender]] = {name: {kind} for name, kind in known.items()}
     for number, kind in kinds.items():
         by_format.setdefault(files[number].format, set()).add(kind)
     return {number: _agreed(by_format[files[number].format], kind) for number, kind in kinds.items()}

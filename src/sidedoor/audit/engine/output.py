@@ -43,6 +43,12 @@ _MESSAGE_COLUMNS = (
     "mailer",
     "dkim_domain",
 )
+# Those of them that need no decision and no sender.
+EVENT_COLUMNS = tuple(
+    column
+    for column in _MESSAGE_COLUMNS
+    if column not in {"submission", "sender_id", "assessment", "would_reject", "certainty", "missing"}
+)
 
 
 def load_senders(database: Database, senders: Iterable[Sender]) -> None:
@@ -113,20 +119,24 @@ def tallies(database: Database, path: Path) -> list[Tally]:
     ]
 
 
-def strangers(database: Database, path: Path) -> int:
-    """Messages that are none of the tenant's: neither their sender nor their recipient is in an accepted domain.
-
-    Decided as outbound, since nobody else would have handed them to this service; exports of another tenant look so.
-    """
+def is_stranger() -> str:
+    """SQL condition: a sender is shown, and none that is shown is in an accepted domain."""
     own = "SELECT domain FROM domain_class WHERE class < 0"
     seen = " AND ".join(
         f"coalesce({domain_of(column)}, '') NOT IN ({own})"
         for column in ("envelope_sender", "listed_sender", "header_from")
     )
+    return f"({seen} AND coalesce(envelope_sender, listed_sender, header_from, '<>') <> '<>')"
+
+
+def strangers(database: Database, path: Path) -> int:
+    """Messages that are none of the tenant's: neither their sender nor their recipient is in an accepted domain.
+
+    Decided as outbound, since nobody else would have handed them to this service; exports of another tenant look so.
+    """
     return int(
         database.scalar(
-            f"SELECT count(*) FROM read_parquet({literal(path)}) WHERE submission = 'outbound' AND {seen} "
-            "AND coalesce(envelope_sender, listed_sender, header_from, '<>') <> '<>'"
+            f"SELECT count(*) FROM read_parquet({literal(path)}) WHERE submission = 'outbound' AND {is_stranger()}"
         )
     )
 

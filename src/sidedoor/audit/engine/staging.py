@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from sidedoor.audit.classes import Classes
-from sidedoor.audit.engine.columns import CLASSED, classify_seen, with_classes
+from sidedoor.audit.engine.columns import CLASSED, classify_seen, may_need_sender, with_classes
 from sidedoor.audit.engine.database import (
     NULL_MARK,
     Database,
@@ -56,6 +56,7 @@ class Staged:
     path: Path
     format: str
     parquets: list[Path] = field(default_factory=list)
+    query: str = ""  # complete records too, kept elsewhere: a query that gives the columns of a record
     rest: str = ""
     slim: str = ""
     rows: int = 0
@@ -158,7 +159,8 @@ class Stager:
         filled = ", ".join(name for name in STAGED if name in {*shape.columns, "file", "key", "envelope_sender"})
         try:
             self._to_parquet(
-                f"SELECT {filled}, {', '.join(CLASSED)}, h, plain FROM ({some}) WHERE {self._may_need_sender()}", kept
+                f"SELECT {filled}, {', '.join(CLASSED)}, h, plain FROM ({some}) WHERE {may_need_sender(self.classes)}",
+                kept,
             )
             trouble = self.database.scalar("SELECT count(*) FROM reject_errors") or self.database.scalar(
                 f"SELECT count(*) FROM read_parquet({literal(kept)}) WHERE NOT coalesce(plain, false)"
@@ -170,7 +172,7 @@ class Stager:
         if trouble:
             kept.unlink()
             return None
-        rest = f"SELECT * FROM ({self._classed(number, shape, table)}) WHERE NOT {self._may_need_sender()}"
+        rest = f"SELECT * FROM ({self._classed(number, shape, table)}) WHERE NOT {may_need_sender(self.classes)}"
         return Staged(source.path, source.format.name, [kept], rest=rest)
 
     def _classed(self, number: int, shape: CsvShape, table: str) -> str:
@@ -183,14 +185,16 @@ class Stager:
         """The fast way: plain rows by DuckDB, odd ones by the row reader. None where a line is broken."""
         classed = self._classed(number, shape, csv_table(source.path, shape))
         filled = [name for name in STAGED if name in {*shape.columns, "key", "envelope_sender"}]
-        texts = f"CASE WHEN {self._may_need_sender()} THEN [{', '.join(f'{name}::VARCHAR' for name in filled)}] END"
+        texts = (
+            f"CASE WHEN {may_need_sender(self.classes)} THEN [{', '.join(f'{name}::VARCHAR' for name in filled)}] END"
+        )
         slim = f"SELECT file, h, {', '.join(CLASSED)}, plain, {texts} AS texts FROM ({classed})"
         if not self._create_slim(f"slim_{number}", slim):
             return None
         counts = f"SELECT count(*), count(*) FILTER (NOT coalesce(plain, false)) FROM slim_{number}"
         rows, odd = self.database.rows(counts)[0]
         staged = Staged(source.path, source.format.name, rows=rows, records=rows, slim=f"slim_{number}")
-        staged.rest = f"SELECT * FROM ({classed}) WHERE NOT {self._may_need_sender()}"
+        staged.rest = f"SELECT * FROM ({classed}) WHERE NOT {may_need_sender(self.classes)}"
         staged.rest += " AND coalesce(plain, false)" if odd else ""
         if odd:
             self._stage_odd_rows(number, staged, shape)
@@ -227,13 +231,6 @@ class Stager:
         )
         self.database.run(f"DROP TABLE {staged.slim}")
         staged.slim += "_rest"
-
-    def _may_need_sender(self) -> str:
-        """SQL condition over classes; true for more rows than `wants_sender`, never for fewer."""
-        if self.classes.every_sender:
-            return "true"
-        # Own classes, null senders and cells that tell nothing are below zero; a header From may be own as well.
-        return "(coalesce(env_class, listed_class, -1) < 0 OR coalesce(from_class, 0) < 0)"
 
     def _stage_odd_rows(self, number: int, staged: Staged, shape: CsvShape) -> None:
         """Take the rows that are not plain out of `staged` and read them with the row reader instead."""
