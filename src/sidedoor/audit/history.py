@@ -1,0 +1,349 @@
+"""A tenant's history on disk, by day: files are added once, only days that changed are read again.
+
+    sources/<id>.json            a file that was added: where it lay, its counts, the days its records went to
+    sources/<id>.rejected.jsonl  its rows that could not be read
+    2026-11-01/<id>.<format>.part.parquet   its records of a day
+    2026-11-01/*.parquet, derived.json      what `audit.engine.derive` makes of a day's parts, and of which parts
+
+Nothing is believed that is not on disk: a day is made anew when its derived.json does not name exactly its parts and
+the settings they were read under. So whatever a run that was killed left behind, the next one mends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sidedoor.audit.answer import Beside, Seen, answer_of, context_of
+from sidedoor.audit.classes import Classes
+from sidedoor.audit.coverage import file_coverage, report_coverage
+from sidedoor.audit.discover import Inputs
+from sidedoor.audit.engine.columns import load_classes
+from sidedoor.audit.engine.combine import combine, daily, write_index
+from sidedoor.audit.engine.database import DUCKDB_VERSION, Database, open_database
+from sidedoor.audit.engine.days import UNDATED, bring_home, records_tenants, split
+from sidedoor.audit.engine.derive import Part, derive
+from sidedoor.audit.engine.staging import Staged, Stager
+from sidedoor.audit.listed import ListedSender
+from sidedoor.audit.model import Audit, Disagreement, FileCoverage
+from sidedoor.audit.run import AuditOptions, Progress, Silent
+from sidedoor.audit.senders import make_senders
+from sidedoor.errors import InputError, OutputError
+from sidedoor.evidence.coverage import incomplete_pages, notes
+from sidedoor.evidence.interface import Recognised
+from sidedoor.evidence.record import RejectedRow
+from sidedoor.policy.rule import compile_rule
+
+_LAYOUT = 1  # raise it when what a day keeps changes
+_DERIVED = "derived.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file that was added. stamp: what its contents looked like from outside, to tell whether it changed.
+
+    rows, rejected, records, expanded: as in `Staged`. note: why it was not read, or what is remarkable.
+    """
+
+    id: str
+    path: str
+    stamp: str
+    format: str
+    rows: int
+    rejected: int
+    records: int
+    expanded: int
+    days: tuple[str, ...]
+    tenants: tuple[str, ...]
+    note: str = ""
+
+
+class History:
+    """The history in one folder, which is made, under the classes of the tenant's settings.
+
+    One process at a time may add, settle or forget.
+    """
+
+    def __init__(self, folder: Path, classes: Classes, options: AuditOptions, progress: Progress | None = None) -> None:
+        self.folder, self._classes, self._options = folder, classes, options
+        self._progress = progress or Silent()
+        try:
+            (folder / "sources").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be made ({error.strerror})") from error
+
+    def sources(self) -> list[Source]:
+        """Every file that was added, by path."""
+        found = []
+        for path in sorted((self.folder / "sources").glob("*.json")):
+            with suppress(ValueError, KeyError, TypeError):  # a torn note is a file not added
+                body = json.loads(path.read_bytes())
+                found.append(Source(**{**body, "days": tuple(body["days"]), "tenants": tuple(body["tenants"])}))
+        return sorted(found, key=lambda source: (source.path, source.id))
+
+    def rejected(self) -> Iterator[tuple[str, RejectedRow]]:
+        """Every row of every source that could not be read, with the path of its file."""
+        for source in self.sources():
+            with suppress(FileNotFoundError), self._rejects(source.id).open(encoding="utf-8") as file:
+                for line in file:
+                    yield source.path, RejectedRow(*json.loads(line))
+
+    def days(self) -> list[Path]:
+        """The folders of days that hold records, in order."""
+        return sorted(
+            path for path in self.folder.iterdir() if path.name != "sources" and any(path.glob("*.part.parquet"))
+        )
+
+    def add(self, found: Inputs) -> list[Source]:
+        """Add the histories that are new or changed; returns their sources. A file that cannot be read is noted."""
+        known = {source.id: source for source in self.sources()}
+        stamps = {(source.path, source.stamp): source for source in known.values()}
+        added = []
+        pages = incomplete_pages({source.path: source.format for source in found.histories})
+        for recognised in found.histories:
+            stamp = _stamp(recognised.path, self._options)
+            if (str(recognised.path), stamp) in stamps:
+                continue
+            identity = _identity(recognised.path, self._options)
+            if identity in known and not recognised.path.is_dir() and not known[identity].note.startswith("not read"):
+                continue  # the same contents under another name or time
+            self._progress.step(f"adding {recognised.path.name}")
+            source = self._add(recognised, identity, stamp, known.values())
+            source = self._noted(source, pages.get(recognised.path, ""), notes(recognised, source.rows))
+            known[identity] = source
+            added.append(source)
+        return added
+
+    def _add(self, recognised: Recognised, identity: str, stamp: str, known: Iterable[Source]) -> Source:
+        """Parts first, the note that they are there last."""
+        rejects: list[RejectedRow] = []
+        staged = Staged(recognised.path, recognised.format.name)
+        days: tuple[str, ...] = ()
+        tenants: tuple[str, ...] = ()
+        with open_database(self.folder) as database:
+            load_classes(database, self._classes)
+            stager = Stager(
+                database, self._classes, self._options.read, lambda _, row: rejects.append(row), self._progress.rows,
+                keep_partial=True, columnar_from=self._options.columnar_from,
+            )  # fmt: skip
+            try:
+                staged = stager.stage(0, recognised)
+                tenants = records_tenants(database, staged)
+                _same_tenant(recognised.path, tenants, known)
+                days = split(database, staged, self.folder, f"{identity}.{recognised.format.name}")
+            except InputError as error:
+                staged = Staged(recognised.path, recognised.format.name, note=f"not read: {error}")
+                rejects = []
+        self._write_rejects(identity, rejects)
+        return Source(
+            identity, str(recognised.path), stamp, staged.format, staged.rows, staged.rejected, staged.records,
+            staged.expanded, days, tenants, staged.note,
+        )  # fmt: skip
+
+    def _noted(self, source: Source, *remarks: str) -> Source:
+        """The source with what is remarkable about its file, written: from now on the file is added."""
+        noted = replace(source, note="; ".join(part for part in (source.note, *remarks) if part))
+        _write(self.folder / "sources" / f"{source.id}.json", asdict(noted))
+        return noted
+
+    def _rejects(self, identity: str) -> Path:
+        return self.folder / "sources" / f"{identity}.rejected.jsonl"
+
+    def _write_rejects(self, identity: str, rejects: Sequence[RejectedRow]) -> None:
+        if rejects:
+            self._rejects(identity).write_text("".join(json.dumps(list(row)) + "\n" for row in rejects), "utf-8")
+        else:
+            self._rejects(identity).unlink(missing_ok=True)
+
+    def settle(self) -> tuple[str, ...]:
+        """Make every day anew that is not as its parts and the settings want it; returns those days."""
+        fingerprint = _fingerprint(self._classes, self._options)
+        changed = [day for day in self.days() if _told(day) is None]
+        with open_database(self.folder) as database:
+            homeless = any(day.name == UNDATED for day in changed)
+            bring_home(database, self.folder, self.days() if homeless else changed)
+        done = [day for day in self.days() if _told(day, fingerprint) is None]
+        # DuckDB lets other threads work; a day is little, so that starting is half of it.
+        with ThreadPoolExecutor(max_workers=max(1, min(4, os.cpu_count() or 1))) as workers:
+            for _ in workers.map(lambda day: self._derive(day, fingerprint), done):
+                pass
+        # One format writes one kind: what one day's file shows of its sender column holds for the other days.
+        shown = self._kinds()
+        for day in self.days() if self._options.listed_sender is None else ():
+            kinds = (_told(day, fingerprint) or {}).get("kinds", {})
+            if any(name in shown and kind == "unknown" for name, kind in kinds.items()):
+                self._derive(day, fingerprint)
+                done.append(day)
+        return tuple(dict.fromkeys(day.name for day in done))
+
+    def _derive(self, day: Path, fingerprint: str) -> None:
+        self._progress.step(f"reading the day {day.name}")
+        parts = sorted(day.glob("*.part.parquet"))
+        listed = self._options.listed_sender or self._kinds()
+        (day / _DERIVED).unlink(missing_ok=True)
+        with open_database(self.folder) as database:
+            counts = derive(
+                database, self._classes, [Part(path, path.name.split(".")[1]) for path in parts], listed, day
+            )
+        told = {
+            "fingerprint": fingerprint,
+            "parts": _parts(day),
+            "records": counts.records,
+            "messages": counts.messages,
+            "kinds": {name: kind.value for name, kind in counts.kinds.items()},
+            "disagreements": [asdict(row) for row in counts.disagreements],
+        }
+        _write(day / _DERIVED, told)
+
+    def _kinds(self) -> dict[str, ListedSender]:
+        """Format -> what its sender column is, where the days that show it agree."""
+        shown: dict[str, set[str]] = {}
+        for day in self.days():
+            for name, kind in (_told(day) or {}).get("kinds", {}).items():
+                shown.setdefault(name, set()).add(kind)
+        known = {name: kinds - {"unknown"} for name, kinds in shown.items()}
+        return {name: ListedSender(next(iter(kinds))) for name, kinds in known.items() if len(kinds) == 1}
+
+    def assess(self, found: Inputs, beside: Beside, out: Path) -> Audit:
+        """The answer for all days, and the index that joins their messages with it, into `out`. Call `settle` before.
+
+        Raises InputError where no day holds a message.
+        """
+        if not self.days():
+            raise InputError(str(self.folder), "no mail history", "exports to be added first")
+        self._progress.step("telling senders apart")
+        with open_database(self.folder) as database:
+            return self._assess(database, found, beside, out)
+
+    def _assess(self, database: Database, found: Inputs, beside: Beside, out: Path) -> Audit:
+        options, days = self._options, self.days()
+        rule = compile_rule(beside.snapshot, options.switches)
+        seen = combine(database, rule, self._classes, days)
+        span = seen.window or (options.now, options.now)
+        context = context_of(
+            beside, seen.flows, span, seen.authenticated, resolver=options.resolver, catalogue=options.catalogue
+        )
+        senders = make_senders(seen.flows, context)
+        counts = daily(database, senders)
+        write_index(database, out)
+        told = [_told(day) or {} for day in days]
+        sources = self.sources()
+        messages = sum(tally.messages for tally in seen.tallies)
+        return answer_of(
+            Seen(
+                tallies=seen.tallies,
+                strangers=seen.strangers,
+                window=seen.window,
+                files=(*_coverage(sources, found), *report_coverage(beside.reported)),
+                merged=sum(each.get("records", 0) for each in told) - messages,
+                expanded=sum(source.expanded for source in sources),
+                disagreements=_disagreements(told),
+                kinds=self._all_kinds(told),
+                flows=seen.flows,
+                senders=[replace(sender, daily=counts.get(sender.id, {})) for sender in senders],
+            ),
+            beside,
+            now=options.now,
+            catalogue=options.catalogue,
+            switches=options.switches,
+        )
+
+    def _all_kinds(self, told: Iterable[Mapping[str, Any]]) -> dict[str, ListedSender]:
+        names = {name for each in told for name in each.get("kinds", {})}
+        known = self._kinds()
+        return {name: known.get(name, ListedSender.UNKNOWN) for name in sorted(names)}
+
+    def forget_before(self, first: date) -> tuple[str, ...]:
+        """Delete every day before `first`, and sources with no day left; returns the days."""
+        gone = [day for day in self.days() if day.name != UNDATED and day.name < first.isoformat()]
+        for day in gone:
+            for path in day.iterdir():
+                path.unlink()
+            day.rmdir()
+        kept = {day.name for day in self.days()}
+        for source in self.sources():
+            if gone and source.days and not kept.intersection(source.days):
+                # The note stays, so that the file is not added again; its rejected rows hold what people wrote.
+                self._rejects(source.id).unlink(missing_ok=True)
+        return tuple(day.name for day in gone)
+
+
+def _coverage(sources: Sequence[Source], found: Inputs) -> tuple[FileCoverage, ...]:
+    histories = [FileCoverage(one.path, one.format, one.rows, one.rejected, one.note) for one in sources]
+    return (*histories, *file_coverage((), {}, found.settings, found.skipped))
+
+
+def _disagreements(told: Iterable[Mapping[str, Any]]) -> tuple[Disagreement, ...]:
+    together: dict[tuple[str, str, str], Disagreement] = {}
+    for row in (Disagreement(**each) for one in told for each in one.get("disagreements", ())):
+        key = (row.fact, row.believed, row.doubted)
+        before = together.get(key)
+        together[key] = replace(before, messages=before.messages + row.messages) if before else row
+    return tuple(together[key] for key in sorted(together))
+
+
+def _same_tenant(path: Path, tenants: Sequence[str], known: Iterable[Source]) -> None:
+    others = {tenant for source in known for tenant in source.tenants}
+    if strange := sorted(set(tenants) - others) if others else sorted(tenants)[1:]:
+        raise InputError(str(path), f"mail of the tenant {strange[0]}", "the exports of one tenant")
+
+
+def _told(day: Path, fingerprint: str | None = None) -> dict[str, Any] | None:
+    """A day's derived.json; None where it is not of the parts that are there, or of another fingerprint."""
+    try:
+        body: dict[str, Any] = json.loads((day / _DERIVED).read_bytes())
+        fits = body["parts"] == _parts(day) and fingerprint in {None, body["fingerprint"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return body if fits else None
+
+
+def _parts(day: Path) -> list[list[object]]:
+    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in sorted(day.glob("*.part.parquet"))]
+
+
+def _fingerprint(classes: Classes, options: AuditOptions) -> str:
+    """What derived files rest on beside their parts."""
+    networks = [
+        (i.version, i.first, i.last, classes.addresses.numbers[i.labels]) for i in classes.addresses.networks.intervals
+    ]
+    parts = (
+        _LAYOUT, DUCKDB_VERSION, sorted(classes.domains.exact.items()), classes.domains.suffixes, networks,
+        classes.every_sender, options.listed_sender,
+    )  # fmt: skip
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def _stamp(path: Path, options: AuditOptions) -> str:
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    seen = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
+    return hashlib.sha256(repr((seen, options.read.date_format)).encode()).hexdigest()[:16]
+
+
+def _identity(path: Path, options: AuditOptions) -> str:
+    """Of a file by its contents; of a folder of messages by its place, since it grows."""
+    digest = hashlib.sha256(repr(options.read.date_format).encode())
+    if path.is_dir():
+        digest.update(str(path.resolve()).encode())
+    else:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()[:16]
+
+
+def _write(path: Path, body: Mapping[str, Any]) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(json.dumps(body, indent=1), "utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
