@@ -57,7 +57,7 @@ history.settle()
 reported = reports_of(found, lambda *_: None, Silent())
 dns = gather([], Offline())
 out.mkdir(exist_ok=True)
-print(history.assess(found, Beside(tenant.snapshot, dns, reported, ()), out).coverage.messages, flush=True)
+print(history.assess(found, Beside(tenant.snapshot, dns, reported, ()), out).audit.coverage.messages, flush=True)
 """
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ import pytest
 from sidedoor.audit.answer import Beside, accepted_of
 from sidedoor.audit.classes import classes_of
 from sidedoor.audit.discover import Inputs, discover
+from sidedoor.audit.engine.kept import open_kept
 from sidedoor.audit.history import History
 from sidedoor.audit.model import Audit
 from sidedoor.audit.run import AuditOptions, Silent, audit, reports_of
@@ -30,6 +32,9 @@ from sidedoor.evidence.record import RejectedRow
 from sidedoor.evidence.tenant_files import read_tenant
 from sidedoor.mailauth.facts import gather
 from sidedoor.mailauth.zonefile import read_zones
+from sidedoor.plan.run import Question, make_plan
+from sidedoor.plan.words import NO_WORDS
+from sidedoor.policy.switches import DEFAULT_SWITCHES
 from tests.audit.audit_kit import V2_HEADER, csv_text, v2_file, v2_row, write_settings
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -56,7 +61,7 @@ class Tenant:
     def assessed(self, history: History, out: Path) -> Audit:
         found = discover([self.folder])
         out.mkdir(exist_ok=True)
-        return history.assess(found, self.beside(found), out)
+        return history.assess(found, self.beside(found), out).audit
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +128,29 @@ def test_days_delivered_late_and_overlapping(tenant: Tenant, tmp_path: Path) -> 
     whole = audit([tmp_path / "all", *inputs], tmp_path / "report", tenant.options, lambda *_: None)
     found = discover([tmp_path / "all", *inputs])
     (tmp_path / "out").mkdir()
-    pieces = history.assess(found, tenant.beside(found), tmp_path / "out")
+    pieces = history.assess(found, tenant.beside(found), tmp_path / "out").audit
     same(pieces, whole, "coverage")
     assert pieces.coverage.messages == whole.coverage.messages
+
+
+def test_a_plan_of_a_history_is_the_plan_of_the_audit(tenant: Tenant, tmp_path: Path) -> None:
+    history = tenant.history(tmp_path / "history")
+    history.add(discover([tenant.folder]))
+    history.settle()
+    senders = tenant.assessed(history, tmp_path / "out").senders
+    question = partial(
+        Question, senders=senders, snapshot=tenant.whole.snapshot, switches=DEFAULT_SWITCHES, words=NO_WORDS,
+        catalogue=tenant.options.catalogue, now=NOW, folder="",
+    )  # fmt: skip
+    with open_kept(tenant.folder.parent / "report" / "messages.parquet") as messages:
+        whole = make_plan(question(history=messages))
+        places = messages.places()
+    for _ in range(2):  # counted, then as kept
+        with history.kept(tmp_path / "out") as days:
+            assert days.places() == places
+            assert make_plan(question(history=days)) == whole
+    assert whole.connectors
+    assert len(list(history.days()[3].glob("asked-*.parquet"))) in {1, 2}
 
 
 KILLED = """

@@ -8,6 +8,7 @@ of an audit grows with classes, not with the number of foreign domains and addre
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -97,6 +98,13 @@ class Classes:
     domains: DomainClasses
     addresses: AddressClasses
     every_sender: bool
+
+    def fingerprint(self) -> str:
+        """The same for classes that divide domains and addresses alike, in hexadecimal."""
+        numbers = self.addresses.numbers
+        networks = [(i.version, i.first, i.last, numbers[i.labels]) for i in self.addresses.networks.intervals]
+        parts = (sorted(self.domains.exact.items()), self.domains.suffixes, networks, self.every_sender)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def classes_of(snapshot: TenantSnapshot) -> Classes:

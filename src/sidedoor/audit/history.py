@@ -16,9 +16,9 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,10 @@ from sidedoor.audit.engine.combine import combine, daily, write_index
 from sidedoor.audit.engine.database import DUCKDB_VERSION, Database, open_database
 from sidedoor.audit.engine.days import UNDATED, bring_home, records_tenants, split
 from sidedoor.audit.engine.derive import Part, derive
+from sidedoor.audit.engine.kept import KeptHistory
+from sidedoor.audit.engine.kept_days import KeptDays
 from sidedoor.audit.engine.staging import Staged, Stager
+from sidedoor.audit.flow import Flow
 from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.model import Audit, Disagreement, FileCoverage
 from sidedoor.audit.run import AuditOptions, Progress, Silent
@@ -40,9 +43,10 @@ from sidedoor.errors import InputError, OutputError
 from sidedoor.evidence.coverage import incomplete_pages, notes
 from sidedoor.evidence.interface import Recognised
 from sidedoor.evidence.record import RejectedRow
+from sidedoor.policy.decision import Submission
 from sidedoor.policy.rule import compile_rule
 
-_LAYOUT = 1  # raise it when what a day keeps changes
+_LAYOUT = 2  # raise it when what a day keeps changes
 _DERIVED = "derived.json"
 
 
@@ -64,6 +68,16 @@ class Source:
     days: tuple[str, ...]
     tenants: tuple[str, ...]
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """The answer for a history, with what only a history tells: flows, counts by day, and who used which connector."""
+
+    audit: Audit
+    flows: Sequence[Flow]
+    by_day: Mapping[Submission, Mapping[date, int]]
+    connector_addresses: Mapping[str, Mapping[str, datetime]]
 
 
 class History:
@@ -188,7 +202,8 @@ class History:
         self._progress.step(f"reading the day {day.name}")
         parts = sorted(day.glob("*.part.parquet"))
         listed = self._options.listed_sender or self._kinds()
-        (day / _DERIVED).unlink(missing_ok=True)
+        for stale in (day / _DERIVED, *day.glob("asked-*.parquet")):
+            stale.unlink(missing_ok=True)
         with open_database(self.folder) as database:
             counts = derive(
                 database, self._classes, [Part(path, path.name.split(".")[1]) for path in parts], listed, day
@@ -212,7 +227,7 @@ class History:
         known = {name: kinds - {"unknown"} for name, kinds in shown.items()}
         return {name: ListedSender(next(iter(kinds))) for name, kinds in known.items() if len(kinds) == 1}
 
-    def assess(self, found: Inputs, beside: Beside, out: Path) -> Audit:
+    def assess(self, found: Inputs, beside: Beside, out: Path) -> Assessed:
         """The answer for all days, and the index that joins their messages with it, into `out`. Call `settle` before.
 
         Raises InputError where no day holds a message.
@@ -223,7 +238,7 @@ class History:
         with open_database(self.folder) as database:
             return self._assess(database, found, beside, out)
 
-    def _assess(self, database: Database, found: Inputs, beside: Beside, out: Path) -> Audit:
+    def _assess(self, database: Database, found: Inputs, beside: Beside, out: Path) -> Assessed:
         options, days = self._options, self.days()
         rule = compile_rule(beside.snapshot, options.switches)
         seen = combine(database, rule, self._classes, days)
@@ -237,7 +252,7 @@ class History:
         told = [_told(day) or {} for day in days]
         sources = self.sources()
         messages = sum(tally.messages for tally in seen.tallies)
-        return answer_of(
+        audit = answer_of(
             Seen(
                 tallies=seen.tallies,
                 strangers=seen.strangers,
@@ -255,6 +270,13 @@ class History:
             catalogue=options.catalogue,
             switches=options.switches,
         )
+        return Assessed(audit, seen.flows, seen.by_day, seen.connector_addresses)
+
+    @contextmanager
+    def kept(self, report: Path) -> Iterator[KeptHistory]:
+        """The history as a plan asks it, with the index that `assess` wrote into `report`."""
+        with open_database(self.folder) as database:
+            yield KeptDays(database, self.days(), report)
 
     def _all_kinds(self, told: Iterable[Mapping[str, Any]]) -> dict[str, ListedSender]:
         names = {name for each in told for name in each.get("kinds", {})}
@@ -312,13 +334,7 @@ def _parts(day: Path) -> list[list[object]]:
 
 def _fingerprint(classes: Classes, options: AuditOptions) -> str:
     """What derived files rest on beside their parts."""
-    networks = [
-        (i.version, i.first, i.last, classes.addresses.numbers[i.labels]) for i in classes.addresses.networks.intervals
-    ]
-    parts = (
-        _LAYOUT, DUCKDB_VERSION, sorted(classes.domains.exact.items()), classes.domains.suffixes, networks,
-        classes.every_sender, options.listed_sender,
-    )  # fmt: skip
+    parts = (_LAYOUT, DUCKDB_VERSION, classes.fingerprint(), options.listed_sender)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,15 @@ _EPOCH = "TIMESTAMP '1970-01-01'"
 
 @dataclass(frozen=True, slots=True)
 class Combined:
-    """What an audit wants of a history."""
+    """What an audit wants of a history.
+
+    by_day: submission -> day -> messages. connector_addresses: connector -> client address -> last attributed to it.
+    """
 
     flows: list[Flow]
     tallies: list[Tally]
+    by_day: dict[Submission, dict[date, int]]
+    connector_addresses: dict[str, dict[str, datetime]]
     strangers: int
     window: tuple[datetime, datetime] | None
     authenticated: dict[str, int]
@@ -49,6 +54,8 @@ def combine(database: Database, rule: Rule, classes: Classes, days: Sequence[Pat
     return Combined(
         flows=_flows(database, decisions, days),
         tallies=_tallies(rows, decisions),
+        by_day=_by_day(database, days),
+        connector_addresses=_connector_addresses(database, days),
         strangers=outside,
         window=(min(times), max(times)) if times else None,
         authenticated=dict(
@@ -91,6 +98,26 @@ def _tallies(rows: Iterable[tuple[Any, ...]], decisions: Sequence[Decision]) -> 
         what = (one.submission, one.would_reject, one.missing)
         counts[what] = counts.get(what, 0) + row[len(KEY) + 1]
     return [Tally(*what, messages) for what, messages in counts.items()]
+
+
+def _by_day(database: Database, days: Sequence[Path]) -> dict[Submission, dict[date, int]]:
+    counts: dict[Submission, dict[date, int]] = {}
+    for submission, day, messages in database.rows(
+        f"SELECT submission, day, sum(n)::BIGINT FROM {_of(days, 'keys')} JOIN decisions USING (key_hash) "
+        "WHERE day IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    ):
+        counts.setdefault(Submission(submission), {})[day] = messages
+    return counts
+
+
+def _connector_addresses(database: Database, days: Sequence[Path]) -> dict[str, dict[str, datetime]]:
+    last: dict[str, dict[str, datetime]] = {}
+    for connector, address, when in database.rows(
+        f"SELECT connector, client_ip, max(last) FROM {_of(days, 'clients')} "
+        "GROUP BY ALL HAVING max(last) IS NOT NULL ORDER BY ALL"
+    ):
+        last.setdefault(connector, {})[address] = when.replace(tzinfo=UTC)
+    return last
 
 
 def _flows(database: Database, decisions: Sequence[Decision], days: Sequence[Path]) -> list[Flow]:

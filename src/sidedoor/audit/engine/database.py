@@ -17,9 +17,9 @@ from sidedoor.errors import SidedoorError
 if TYPE_CHECKING:
     from _csv import Writer as CsvWriter
 
+DUCKDB_VERSION: str = duckdb.__version__  # its hash of a value may differ from the next one's
 # Peak of the whole process stays under 2 GiB at 10 million rows (benchmarks/audit_scale.py): DuckDB gets what
 # remains after Python, and spills the rest to `folder`.
-DUCKDB_VERSION: str = duckdb.__version__  # its hash of a value may differ from the next one's
 MEMORY_LIMIT_MB = 1100
 
 

@@ -5,6 +5,7 @@ tenant's settings (`audit.classes`) and on DuckDB's hash; the history makes it a
 
 messages.parquet  one row per message and recipient, with `key_hash` and, where a sender may be needed, `flow_hash`
 keys.parquet      decision keys with their messages, and those of them between strangers
+clients.parquet   addresses in networks that a setting names, with the connector that attributed their mail
 flows.parquet     a row per flow; profile.parquet what its messages say, counted; recipients.parquet hashes of whom
 logins.parquet    own addresses by decision key, to see who logs in
 """
@@ -26,7 +27,7 @@ from sidedoor.audit.engine.staging import TEXT_FACTS, Staged
 from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.model import Disagreement
 
-DERIVED = ("messages", "keys", "flows", "profile", "recipients", "logins")
+DERIVED = ("messages", "keys", "clients", "flows", "profile", "recipients", "logins")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,13 @@ def derive(database: Database, classes: Classes, parts: Sequence[Part], listed: 
     _copy(database, out, "messages", f"SELECT {', '.join(EVENT_COLUMNS)}, key_hash, flow_hash FROM hashed")
     _copy(
         database, out, "keys",
-        f"SELECT {names}, key_hash, count(*) AS n, count(*) FILTER ({is_stranger()}) AS strangers, "
-        "min(received_at) AS first, max(received_at) AS last FROM hashed GROUP BY ALL",
+        f"SELECT {names}, key_hash, {_day(out)} AS day, count(*) AS n, count(*) FILTER ({is_stranger()}) AS strangers, "
+        f"min(received_at) AS first, max(received_at) AS last FROM hashed GROUP BY {names}, key_hash",
+    )  # fmt: skip
+    _copy(
+        database, out, "clients",
+        "SELECT client_ip, connector, count(*) AS n, max(received_at) AS last FROM hashed "
+        "WHERE ip_class > 0 AND connector <> '' GROUP BY ALL",
     )  # fmt: skip
     _copy(
         database, out, "logins",
@@ -88,6 +94,11 @@ def _staged(number: int, part: Part, classes: Classes) -> Staged:
     return Staged(part.path, part.format, query=with_classes(raw, frozenset(TEXT_FACTS), classes))
 
 
+def _day(out: Path) -> str:
+    """SQL: the day that the folder is of. Messages that met beside midnight count where they lie."""
+    return "NULL::DATE" if out.name == UNDATED else f"DATE {literal(out.name)}"
+
+
 def _flows(database: Database, out: Path) -> None:
     places = ", ".join(f"{expression} AS {name}" for name, expression in PLACE_KEY.items())
     columns = f"{places}, flow_hash, key_hash, received_at, recipient, header_from, sender, own"
@@ -95,11 +106,11 @@ def _flows(database: Database, out: Path) -> None:
         f"CREATE TEMP TABLE profiled AS SELECT {columns}, {', '.join(RESULTS)} FROM hashed WHERE flow_hash IS NOT NULL"
     )
     same = ", ".join(f"any_value({name}) AS {name}" for name in (*PLACE_KEY, "key_hash"))
-    day = f"CASE WHEN {literal(out.name)} <> '{UNDATED}' THEN min(received_at)::DATE END"
     _copy(
         database, out, "flows",
-        f"SELECT flow_hash, {same}, {day} AS day, count(*) AS n, count(*) FILTER (sender = recipient) AS to_itself, "
-        "min(received_at) AS first, max(received_at) AS last, bool_or(own) AS own FROM profiled GROUP BY flow_hash",
+        f"SELECT flow_hash, {same}, {_day(out)} AS day, count(*) AS n, "
+        "count(*) FILTER (sender = recipient) AS to_itself, min(received_at) AS first, max(received_at) AS last, "
+        "bool_or(own) AS own FROM profiled GROUP BY flow_hash",
     )  # fmt: skip
     _copy(database, out, "profile", " UNION ALL ".join(_counted(_TEXTS)))
     _copy(

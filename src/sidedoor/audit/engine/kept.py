@@ -1,6 +1,7 @@
-"""messages.parquet read again: counts by decision key and sender, for a plan that asks the rule anew.
+"""A kept history read again: counts by decision key and sender, for a plan that asks the rule anew.
 
-The columns are those that `output` writes. A file that lacks one is no messages.parquet of this version.
+`open_kept` reads one messages.parquet, whose columns are those that `output` writes; a file that lacks one is none of
+this version. `kept_days` reads a history by day.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from sidedoor.audit.classes import Classes
 from sidedoor.audit.engine.columns import classify_seen, define_keyed, domain_of, load_classes, with_classes
@@ -57,18 +59,33 @@ class Place:
     last: datetime | None
 
 
-class KeptHistory:
-    """One messages.parquet, open. `path` names it in errors."""
-
-    def __init__(self, database: Database, path: Path) -> None:
-        self._database, self._path = database, path
-
-    @property
-    def _source(self) -> str:
-        return f"read_parquet({literal(self._path)})"
+class KeptHistory(Protocol):
+    """What a plan asks of a history. Messages are counted per recipient."""
 
     def places(self) -> list[Place]:
         """Every sender's places, the busiest first."""
+
+    def busiest_days(self) -> dict[str, int]:
+        """Sender -> messages of its busiest day."""
+
+    def recipients(self, senders: Sequence[str], most: int) -> dict[str, tuple[tuple[str, ...], int]]:
+        """Sender -> up to `most` recipients, those with the most messages first, and how many there are."""
+
+    def window(self) -> tuple[datetime, datetime] | None:
+        """First and last time; None where no message has one."""
+
+    def flows(self, classes: Classes) -> list[KeptFlow]:
+        """All messages by decision key and sender, under the classes of a tenant."""
+
+
+class KeptMessages:
+    """One messages.parquet, open."""
+
+    def __init__(self, database: Database, path: Path) -> None:
+        self._database, self._source = database, f"read_parquet({literal(path)})"
+
+    def places(self) -> list[Place]:
+        """See `KeptHistory`."""
         query = (
             f"SELECT sender_id, client_ip, {_SENDER_DOMAIN} AS domain, count(*) AS n, "
             "count(*) FILTER (would_reject IS DISTINCT FROM false), count(DISTINCT received_at::DATE), "
@@ -79,7 +96,7 @@ class KeptHistory:
         return [Place(*row) for row in self._database.rows(query)]
 
     def busiest_days(self) -> dict[str, int]:
-        """Sender -> messages of its busiest day."""
+        """See `KeptHistory`."""
         query = (
             "SELECT sender_id, max(n) FROM (SELECT sender_id, received_at::DATE AS day, count(*) AS n "
             f"FROM {self._source} WHERE sender_id IS NOT NULL GROUP BY ALL) GROUP BY 1"
@@ -87,36 +104,48 @@ class KeptHistory:
         return dict(self._database.rows(query))
 
     def recipients(self, senders: Sequence[str], most: int) -> dict[str, tuple[tuple[str, ...], int]]:
-        """Sender -> up to `most` recipients, those with the most messages first, and how many there are."""
-        if not senders:
-            return {}
-        wanted = ", ".join(literal(sender) for sender in senders)
-        query = (
-            "SELECT sender_id, list(recipient ORDER BY n DESC, recipient)[:?], count(*) FROM ("
-            f"SELECT sender_id, recipient, count(*) AS n FROM {self._source} "
-            f"WHERE sender_id IN ({wanted}) AND recipient IS NOT NULL GROUP BY ALL) GROUP BY 1"
-        )
-        return {sender: (tuple(found), count) for sender, found, count in self._database.rows(query, [most])}
+        """See `KeptHistory`."""
+        return recipients_of(self._database, self._source, senders, most)
 
     def window(self) -> tuple[datetime, datetime] | None:
-        """First and last time; None where no message has one."""
+        """See `KeptHistory`."""
         first, last = self._database.rows(f"SELECT min(received_at), max(received_at) FROM {self._source}")[0]
         return None if first is None else (first, last)
 
     def flows(self, classes: Classes) -> list[KeptFlow]:
-        """All messages by decision key and sender, under the classes of a tenant."""
-        for name in ("VIEW IF EXISTS kept_keyed", "VIEW IF EXISTS kept_events", "VIEW IF EXISTS kept"):
-            self._database.run(f"DROP {name}")
-        for name in ("domain_class", "address_class"):
-            self._database.run(f"DROP TABLE IF EXISTS {name}")
-        load_classes(self._database, classes)
-        self._database.run(f"CREATE TEMP VIEW kept AS SELECT * FROM {self._source}")
-        classify_seen(self._database, classes.addresses, "kept")
-        self._database.run(f"CREATE TEMP VIEW kept_events AS {with_classes('SELECT * FROM kept', _TEXT, classes)}")
-        define_keyed(self._database, "kept_keyed", "kept_events")
+        """See `KeptHistory`."""
+        define_kept_keys(self._database, self._source, classes)
         names = ", ".join(KEY)
         query = f"SELECT {names}, coalesce(sender_id, ''), count(*) FROM kept_keyed GROUP BY ALL ORDER BY ALL"
         return [KeptFlow(key_of(row), row[-2], row[-1]) for batch in self._database.batches(query) for row in batch]
+
+
+def recipients_of(
+    database: Database, source: str, senders: Sequence[str], most: int
+) -> dict[str, tuple[tuple[str, ...], int]]:
+    """As `KeptHistory.recipients`, of a table expression with `sender_id` and `recipient`."""
+    if not senders:
+        return {}
+    wanted = ", ".join(literal(sender) for sender in senders)
+    query = (
+        "SELECT sender_id, list(recipient ORDER BY n DESC, recipient)[:?], count(*) FROM ("
+        f"SELECT sender_id, recipient, count(*) AS n FROM {source} "
+        f"WHERE sender_id IN ({wanted}) AND recipient IS NOT NULL GROUP BY ALL) GROUP BY 1"
+    )
+    return {sender: (tuple(found), count) for sender, found, count in database.rows(query, [most])}
+
+
+def define_kept_keys(database: Database, source: str, classes: Classes) -> None:
+    """The view `kept_keyed`: messages of a table expression with their decision keys under `classes`; made anew."""
+    for name in ("VIEW IF EXISTS kept_keyed", "VIEW IF EXISTS kept_events", "VIEW IF EXISTS kept"):
+        database.run(f"DROP {name}")
+    for name in ("domain_class", "address_class"):
+        database.run(f"DROP TABLE IF EXISTS {name}")
+    load_classes(database, classes)
+    database.run(f"CREATE TEMP VIEW kept AS SELECT * FROM {source}")
+    classify_seen(database, classes.addresses, "kept")
+    database.run(f"CREATE TEMP VIEW kept_events AS {with_classes('SELECT * FROM kept', _TEXT, classes)}")
+    define_keyed(database, "kept_keyed", "kept_events")
 
 
 @contextmanager
@@ -133,6 +162,6 @@ def open_kept(path: Path) -> Iterator[KeptHistory]:
             missing = ", ".join(sorted(_NEEDED - found))
             raise InputError(str(path), f"no column {missing}", _EXPECTED)
         try:
-            yield KeptHistory(database, path)
+            yield KeptMessages(database, path)
         except DatabaseInputError as error:
             raise InputError(str(path), str(error)[:100], _EXPECTED) from error
