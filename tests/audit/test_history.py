@@ -222,6 +222,35 @@ def test_what_is_forgotten_is_gone(small: tuple[Tenant, Path]) -> None:
     assert not [each for each in (folder / "history").rglob("*") if "2026-11-05" in str(each)]
 
 
+def test_a_file_that_grows_is_there_once(small: tuple[Tenant, Path]) -> None:
+    """A log is read again whole; what it was before is not kept beside it."""
+    tenant, folder = small
+    history, inbox = tenant.history(folder / "history"), folder / "inbox"
+    inbox.mkdir()
+    for count in (2, 5, 9):
+        v2_file(inbox / "log.csv", [v2_row(number) for number in range(count)])
+        history.add(discover([inbox]))
+        history.settle()
+    assert [source.records for source in history.sources()] == [9]
+    assert len(list((folder / "history").glob("*/*.part.parquet"))) == len(history.days())
+    v2_file(inbox / "log.csv", [v2_row(number) for number in range(20, 22)])  # rotated: another file of the same name
+    history.add(discover([inbox]))
+    history.settle()
+    assert tenant.assessed(history, folder / "out").coverage.messages == 11
+
+
+def test_what_is_forgotten_does_not_come_back_with_a_file_that_grows(small: tuple[Tenant, Path]) -> None:
+    tenant, folder = small
+    history = tenant.history(folder / "history")
+    rows = [v2_row(day, Received=f"2026-11-{day:02d}T08:00:00.0000000Z") for day in range(1, 11)]
+    history.add(discover([v2_file(folder / "log.csv", rows[:8])]))
+    history.forget_before(date(2026, 11, 6))
+    (source,) = history.add(discover([v2_file(folder / "log.csv", rows)]))
+    history.settle()
+    assert source.note == "5 days before 2026-11-06 are not kept any more"
+    assert [day.name for day in history.days()] == [f"2026-11-{day:02d}" for day in range(6, 11)]
+
+
 def test_a_file_that_cannot_be_read_is_noted_and_tried_again_when_it_changes(small: tuple[Tenant, Path]) -> None:
     tenant, folder = small
     inbox = folder / "inbox"

@@ -2,6 +2,7 @@
 
     sources/<id>.json            a file that was added: where it lay, its counts, the days its records went to
     sources/<id>.rejected.jsonl  its rows that could not be read
+    forgotten.json               the day before which nothing is kept any more
     2026-11-01/<id>.<format>.part.parquet   its records of a day
     2026-11-01/*.parquet, derived.json      what `audit.engine.derive` makes of a day's parts, and of which parts
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -39,6 +41,16 @@ from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.model import Audit, Disagreement, FileCoverage
 from sidedoor.audit.run import AuditOptions, Progress, Silent
 from sidedoor.audit.senders import make_senders
+from sidedoor.audit.sources import (
+    Source,
+    identity_of,
+    read_sources,
+    refuse_other_tenants,
+    size_of,
+    stamp_of,
+    write_json,
+    write_source,
+)
 from sidedoor.errors import InputError, OutputError
 from sidedoor.evidence.coverage import incomplete_pages, notes
 from sidedoor.evidence.interface import Recognised
@@ -46,28 +58,8 @@ from sidedoor.evidence.record import RejectedRow
 from sidedoor.policy.decision import Submission
 from sidedoor.policy.rule import compile_rule
 
-_LAYOUT = 2  # raise it when what a day keeps changes
-_DERIVED = "derived.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One file that was added. stamp: what its contents looked like from outside, to tell whether it changed.
-
-    rows, rejected, records, expanded: as in `Staged`. note: why it was not read, or what is remarkable.
-    """
-
-    id: str
-    path: str
-    stamp: str
-    format: str
-    rows: int
-    rejected: int
-    records: int
-    expanded: int
-    days: tuple[str, ...]
-    tenants: tuple[str, ...]
-    note: str = ""
+_LAYOUT = 3  # raise it when what a day keeps changes
+_DERIVED, _FORGOTTEN = "derived.json", "forgotten.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +88,7 @@ class History:
 
     def sources(self) -> list[Source]:
         """Every file that was added, by path."""
-        found = []
-        for path in sorted((self.folder / "sources").glob("*.json")):
-            with suppress(ValueError, KeyError, TypeError):  # a torn note is a file not added
-                body = json.loads(path.read_bytes())
-                found.append(Source(**{**body, "days": tuple(body["days"]), "tenants": tuple(body["tenants"])}))
-        return sorted(found, key=lambda source: (source.path, source.id))
+        return read_sources(self.folder / "sources")
 
     def rejected(self) -> Iterator[tuple[str, RejectedRow]]:
         """Every row of every source that could not be read, with the path of its file."""
@@ -118,23 +105,33 @@ class History:
 
     def add(self, found: Inputs) -> list[Source]:
         """Add the histories that are new or changed; returns their sources. A file that cannot be read is noted."""
+        self._drop_replaced()
         known = {source.id: source for source in self.sources()}
         stamps = {(source.path, source.stamp): source for source in known.values()}
         added = []
         pages = incomplete_pages({source.path: source.format for source in found.histories})
         for recognised in found.histories:
-            stamp = _stamp(recognised.path, self._options)
+            stamp = stamp_of(recognised.path, self._options)
             if (str(recognised.path), stamp) in stamps:
                 continue
-            identity = _identity(recognised.path, self._options)
+            identity, grown = identity_of(recognised.path, self._options, known.values())
             if identity in known and not recognised.path.is_dir() and not known[identity].note.startswith("not read"):
                 continue  # the same contents under another name or time
             self._progress.step(f"adding {recognised.path.name}")
-            source = self._add(recognised, identity, stamp, known.values())
+            source = replace(self._add(recognised, identity, stamp, known.values()), replaces=grown)
             source = self._noted(source, pages.get(recognised.path, ""), notes(recognised, source.rows))
             known[identity] = source
             added.append(source)
+        self._drop_replaced()
         return added
+
+    def _drop_replaced(self) -> None:
+        """Take away the records of files that have grown since: the newer source has them all."""
+        for old in {name for source in self.sources() for name in source.replaces}:
+            for part in self.folder.glob(f"*/{old}.*.part.parquet"):
+                part.unlink()
+            self._rejects(old).unlink(missing_ok=True)
+            (self.folder / "sources" / f"{old}.json").unlink(missing_ok=True)
 
     def _add(self, recognised: Recognised, identity: str, stamp: str, known: Iterable[Source]) -> Source:
         """Parts first, the note that they are there last."""
@@ -151,21 +148,22 @@ class History:
             try:
                 staged = stager.stage(0, recognised)
                 tenants = records_tenants(database, staged)
-                _same_tenant(recognised.path, tenants, known)
+                refuse_other_tenants(recognised.path, tenants, known)
                 days = split(database, staged, self.folder, f"{identity}.{recognised.format.name}")
+                staged.note = "; ".join(filter(None, (staged.note, self._forget_again(days))))
             except InputError as error:
                 staged = Staged(recognised.path, recognised.format.name, note=f"not read: {error}")
                 rejects = []
         self._write_rejects(identity, rejects)
         return Source(
             identity, str(recognised.path), stamp, staged.format, staged.rows, staged.rejected, staged.records,
-            staged.expanded, days, tenants, staged.note,
+            staged.expanded, days, tenants, staged.note, size_of(recognised.path),
         )  # fmt: skip
 
     def _noted(self, source: Source, *remarks: str) -> Source:
         """The source with what is remarkable about its file, written: from now on the file is added."""
         noted = replace(source, note="; ".join(part for part in (source.note, *remarks) if part))
-        _write(self.folder / "sources" / f"{source.id}.json", asdict(noted))
+        write_source(self.folder / "sources", noted)
         return noted
 
     def _rejects(self, identity: str) -> Path:
@@ -216,7 +214,7 @@ class History:
             "kinds": {name: kind.value for name, kind in counts.kinds.items()},
             "disagreements": [asdict(row) for row in counts.disagreements],
         }
-        _write(day / _DERIVED, told)
+        write_json(day / _DERIVED, told)
 
     def _kinds(self) -> dict[str, ListedSender]:
         """Format -> what its sender column is, where the days that show it agree."""
@@ -284,18 +282,37 @@ class History:
         return {name: known.get(name, ListedSender.UNKNOWN) for name in sorted(names)}
 
     def forget_before(self, first: date) -> tuple[str, ...]:
-        """Delete every day before `first`, and sources with no day left; returns the days."""
-        gone = [day for day in self.days() if day.name != UNDATED and day.name < first.isoformat()]
-        for day in gone:
-            for path in day.iterdir():
-                path.unlink()
-            day.rmdir()
+        """Delete every day before `first`, for good: records of it that come later are not kept. Returns the days."""
+        write_json(self.folder / _FORGOTTEN, {"before": max(first.isoformat(), self._forgotten())})
+        gone = self._forget()
         kept = {day.name for day in self.days()}
         for source in self.sources():
             if gone and source.days and not kept.intersection(source.days):
                 # The note stays, so that the file is not added again; its rejected rows hold what people wrote.
                 self._rejects(source.id).unlink(missing_ok=True)
+        return gone
+
+    def _forgotten(self) -> str:
+        """The day before which nothing is kept; "" where nothing was forgotten."""
+        try:
+            return str(json.loads((self.folder / _FORGOTTEN).read_bytes())["before"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    def _forget(self) -> tuple[str, ...]:
+        before = self._forgotten()
+        folders = (path for path in self.folder.iterdir() if path.is_dir() and path.name not in {"sources", UNDATED})
+        gone = sorted(path for path in folders if path.name < before and not path.name.startswith("."))
+        for day in gone:
+            shutil.rmtree(day)
         return tuple(day.name for day in gone)
+
+    def _forget_again(self, days: Sequence[str]) -> str:
+        """What a file brought back of days that are past their retention goes at once; a remark about it."""
+        before = self._forgotten()
+        back = [day for day in days if day != UNDATED and day < before]
+        self._forget()
+        return f"{len(back)} days before {before} are not kept any more" if back else ""
 
 
 def _coverage(sources: Sequence[Source], found: Inputs) -> tuple[FileCoverage, ...]:
@@ -310,12 +327,6 @@ def _disagreements(told: Iterable[Mapping[str, Any]]) -> tuple[Disagreement, ...
         before = together.get(key)
         together[key] = replace(before, messages=before.messages + row.messages) if before else row
     return tuple(together[key] for key in sorted(together))
-
-
-def _same_tenant(path: Path, tenants: Sequence[str], known: Iterable[Source]) -> None:
-    others = {tenant for source in known for tenant in source.tenants}
-    if strange := sorted(set(tenants) - others) if others else sorted(tenants)[1:]:
-        raise InputError(str(path), f"mail of the tenant {strange[0]}", "the exports of one tenant")
 
 
 def _told(day: Path, fingerprint: str | None = None) -> dict[str, Any] | None:
@@ -336,30 +347,3 @@ def _fingerprint(classes: Classes, options: AuditOptions) -> str:
     """What derived files rest on beside their parts."""
     parts = (_LAYOUT, DUCKDB_VERSION, classes.fingerprint(), options.listed_sender)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-
-def _stamp(path: Path, options: AuditOptions) -> str:
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    seen = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
-    return hashlib.sha256(repr((seen, options.read.date_format)).encode()).hexdigest()[:16]
-
-
-def _identity(path: Path, options: AuditOptions) -> str:
-    """Of a file by its contents; of a folder of messages by its place, since it grows."""
-    digest = hashlib.sha256(repr(options.read.date_format).encode())
-    if path.is_dir():
-        digest.update(str(path.resolve()).encode())
-    else:
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()[:16]
-
-
-def _write(path: Path, body: Mapping[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(json.dumps(body, indent=1), "utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error

@@ -62,9 +62,14 @@ class DmarcPolicy:
     applies: Disposition
 
 
+def is_dmarc(text: str) -> bool:
+    """Whether a TXT record is a DMARC record at all."""
+    return _VERSION.match(text) is not None
+
+
 def parse_dmarc(text: str) -> DmarcRecord:
     """Parse `v=DMARC1; p=reject; ...`; unknown tags are ignored. Raises DmarcError."""
-    if not _VERSION.match(text):
+    if not is_dmarc(text):
         raise DmarcError(f"{text[:40]!r} does not begin with v=DMARC1")
     tags: dict[str, str] = {}
     for part in text.split(";")[1:]:
@@ -121,7 +126,7 @@ def record_at(domain: Domain, resolver: Resolver) -> Fact[DmarcRecord | None]:
     answer = resolver.lookup(f"_dmarc.{domain}", Kind.TXT)
     if isinstance(answer, Failure):
         return Unknown(answer.reason)
-    texts = [text for text in answer.values if _VERSION.match(text)] if isinstance(answer, Records) else []
+    texts = [text for text in answer.values if is_dmarc(text)] if isinstance(answer, Records) else []
     if len(texts) != 1:
         return None  # section 6.6.3, step 5: several records are none
     try:
