@@ -144,6 +144,21 @@ def setting_file(paths: Iterable[Path], kind: SettingKind) -> str:
     return ""
 
 
+def newest(paths: Iterable[Path]) -> list[Path]:
+    """The files to read where exports of several days lie side by side: of each kind of setting the newest file.
+
+    A connector that was deleted since would else live on in the older one.
+    """
+    kept, told = [], set[SettingKind]()
+    for path in sorted(_files(list(paths)), key=lambda path: (path.stat().st_mtime_ns, str(path)), reverse=True):
+        file = _read_one(path, strict=False)
+        kinds = {*(kind for kind, _ in file.objects), *file.empty, *file.failed}
+        if kinds - told:
+            kept.append(path)
+            told |= kinds
+    return kept
+
+
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     """Each file once; hidden files and folders are left out."""
     seen: set[Path] = set()

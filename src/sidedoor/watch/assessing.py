@@ -1,0 +1,137 @@
+"""From a history to a report: what changed is read, the whole is told anew, and the files are put in place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sidedoor.audit.answer import Beside, accepted_of
+from sidedoor.audit.classes import classes_of
+from sidedoor.audit.discover import Inputs
+from sidedoor.audit.history import Assessed, History
+from sidedoor.audit.listed import ListedSender
+from sidedoor.audit.run import AuditOptions, Progress, reports_of, with_stated_domains
+from sidedoor.catalogue.catalogue import load_catalogue
+from sidedoor.errors import OutputError
+from sidedoor.evidence.interface import ReadOptions
+from sidedoor.evidence.tenant_files import read_tenant
+from sidedoor.mail.domain import parse_domain
+from sidedoor.mailauth.facts import DnsFacts, gather
+from sidedoor.mailauth.resolver import Resolver
+from sidedoor.policy.switches import with_switches
+from sidedoor.report.csv_report import RejectedRowsWriter
+from sidedoor.report.writer import REJECTED, write_all
+from sidedoor.tenant.codec import encode
+from sidedoor.tenant.snapshot import TenantSnapshot
+from sidedoor.watch.workspace import Workspace
+
+DEFAULT_TRACE = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run knows before it looks at the history: settings and DNS as they are now."""
+
+    found: Inputs
+    snapshot: TenantSnapshot
+    warnings: tuple[str, ...]
+    dns: DnsFacts
+    options: AuditOptions
+
+
+def ask(workspace: Workspace, found: Inputs, resolver: Resolver, now: datetime) -> Asked:
+    """Read the settings that were found, and ask DNS about the accepted domains. Raises InputError."""
+    options = audit_options(workspace, resolver, now)
+    tenant = read_tenant(found.settings)
+    dns = gather(accepted_of(with_stated_domains(tenant.snapshot, options.accepted_domains)), resolver)
+    snapshot = replace(with_stated_domains(tenant.snapshot, options.accepted_domains), mail_exchangers=dns.mx)
+    return Asked(found, snapshot, tenant.warnings, dns, options)
+
+
+def audit_options(workspace: Workspace, resolver: Resolver, now: datetime) -> AuditOptions:
+    """What an audit of this workspace is told. Raises InputError for a catalogue that cannot be read."""
+    inputs = workspace.settings.inputs
+    return AuditOptions(
+        resolver=resolver,
+        now=now,
+        accepted_domains=tuple(map(parse_domain, inputs.accepted_domains)),
+        read=ReadOptions(date_format=inputs.date_format or None),
+        listed_sender=None if inputs.trace_sender == DEFAULT_TRACE else ListedSender(inputs.trace_sender),
+        switches=with_switches(dict(workspace.settings.switches)),
+        catalogue=load_catalogue(workspace.path(inputs.catalogue) if inputs.catalogue else None),
+    )
+
+
+def history_of(workspace: Workspace, asked: Asked, progress: Progress | None = None) -> History:
+    """The workspace's history under the settings as they are now."""
+    return History(workspace.history, classes_of(asked.snapshot), asked.options, progress)
+
+
+def fingerprint(asked: Asked) -> str:
+    """What an answer rests on beside the history: the same text where telling it again would tell the same."""
+    files = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in asked.found.reports)
+    parts = (
+        json.dumps(encode(asked.snapshot), sort_keys=True), sorted(map(str, asked.dns.spf_unknown)),
+        sorted((str(domain), repr(spf.warnings), spf.lookups_used) for domain, spf in asked.dns.spf.items()),
+        sorted((str(domain), str(policy)) for domain, policy in asked.dns.dmarc.items()),
+        asked.options.switches, asked.options.listed_sender, asked.options.accepted_domains, files,
+    )  # fmt: skip
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def assess(
+    workspace: Workspace, history: History, asked: Asked, progress: Progress, extra: Callable[[Assessed, Path], None]
+) -> Assessed:
+    """Tell senders, write the report, and put it in place whole. `extra` writes more files beside it."""
+    with _draft(workspace) as folder:
+        with RejectedRowsWriter(folder / REJECTED) as rejected:
+            reported = reports_of(asked.found, rejected.write, progress)
+            for path, row in history.rejected():
+                rejected.write(path, row)
+        beside = Beside(asked.snapshot, asked.dns, reported, asked.warnings)
+        assessed = history.assess(asked.found, beside, folder)
+        progress.step("writing the report")
+        write_all(assessed.audit, folder)
+        extra(assessed, folder)
+    return assessed
+
+
+@contextmanager
+def _draft(workspace: Workspace) -> Iterator[Path]:
+    """A folder whose files are moved into the report's when the block ends well, all under one lock."""
+    with TemporaryDirectory(prefix=".report-", dir=workspace.folder) as scratch:
+        draft = Path(scratch)
+        yield draft
+        try:
+            with workspace.publishing():
+                _put(draft, workspace.report)
+        except OSError as error:
+            raise OutputError(f"{workspace.report}: cannot be written ({error.strerror})") from error
+
+
+def _put(draft: Path, place: Path) -> None:
+    """Move what was written to where it belongs; a folder replaces the one of before."""
+    place.mkdir(exist_ok=True, mode=0o700)
+    for path in sorted(draft.iterdir()):
+        target = place / path.name
+        if path.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        path.replace(target)
+
+
+def known_addresses(assessed: Assessed) -> Mapping[str, str]:
+    """Client address -> id of the sender that was seen there, the one with the most messages first."""
+    flows = {flow.id: flow for flow in assessed.flows}
+    found: dict[str, str] = {}
+    for sender in sorted(assessed.audit.senders, key=lambda sender: -sender.messages):
+        for number in sender.flow_ids:
+            if number in flows and flows[number].client_ip:
+                found.setdefault(flows[number].client_ip or "", sender.id)
+    return found
