@@ -25,7 +25,7 @@ class TomlValueError(ValueError):
 
     def __init__(self, found: object, expected: str) -> None:
         super().__init__(expected)
-        self.found = found if isinstance(found, str) else repr(found)[:_MOST_SHOWN]
+        self.found = repr(found)[:_MOST_SHOWN]
         self.expected = expected
 
 

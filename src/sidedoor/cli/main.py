@@ -19,6 +19,7 @@ from sidedoor.errors import SidedoorError
 # name -> where its command is ("module:attribute"), and the line `--help` prints.
 COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("sidedoor.cli.collect:collect_command", "Fetch settings and mail history from the live tenant."),
+    "init": ("sidedoor.cli.init:init_command", "Make a workspace: a tenant's folder, to be watched."),
     "audit": ("sidedoor.cli.audit:audit_command", "Find Direct Send in exported mail history and say who it is."),
     "plan": ("sidedoor.cli.plan:plan_command", "Plan how honest senders get in once the door is closed, and prove it."),
     "close": ("sidedoor.cli.close:close_command", "Switch RejectDirectSend on, if the plan is proven and in place."),
