@@ -1,0 +1,1 @@
+"""The web page and its JSON API: what a workspace holds, shown, and what people decide, kept."""

@@ -1,0 +1,79 @@
+"""The application: what guards it, what it serves, and how what goes wrong is told."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from sidedoor import __version__
+from sidedoor.errors import SidedoorError, UnreachableError
+from sidedoor.web.access.access import admit, unforged
+from sidedoor.web.access.guard import Guard, Reach
+from sidedoor.web.access.rates import Tries
+from sidedoor.web.pages import senders, sign_in, tenants, today
+from sidedoor.web.pages.common import sign_in_first
+from sidedoor.web.problems import Problem, answer, wants_json
+from sidedoor.web.site import Site
+
+_log = logging.getLogger(__name__)
+
+
+def make_app(site: Site, reach: Reach) -> FastAPI:
+    """The application for a site that browsers reach in this way."""
+    app = FastAPI(
+        title="Sidedoor",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(admit), Depends(unforged)],
+    )
+    app.state.site, app.state.reach, app.state.tries = site, reach, Tries()
+    for module in (sign_in, tenants, today, senders):
+        app.include_router(module.router)
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(SidedoorError, _ours)
+    app.add_exception_handler(Exception, _unforeseen)
+    app.add_middleware(Guard, reach=reach)
+    return app
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    if error.status == 401 and not wants_json(request.scope):
+        return sign_in_first(request)
+    return answer(request.scope, error)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses; its words are not for people."""
+    assert isinstance(error, HTTPException)
+    said = {404: "There is nothing at this address.", 405: "This address does not take such a request."}
+    detail = said.get(error.status_code, "The request cannot be read.")
+    return answer(request.scope, Problem(error.status_code, detail, headers=error.headers))
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    """Values that do not fit: which, and why; never the value itself."""
+    assert isinstance(error, RequestValidationError)
+    found = {".".join(str(part) for part in each["loc"][1:]): str(each["msg"]) for each in error.errors()[:20]}
+    detail = "; ".join(f"{name}: {why}" if name else why for name, why in found.items())
+    return answer(request.scope, Problem(422, detail, errors=found))
+
+
+def _ours(request: Request, error: Exception) -> Response:
+    """What can be told in a sentence; the sentence may name files, so it goes to the log and not to the page."""
+    _log.warning("%s: %s", request.url.path, error)
+    detail = "The store does not answer." if isinstance(error, UnreachableError) else "A file or the store cannot be used."
+    return answer(request.scope, Problem(503, f"{detail} The server's log says more.", headers={"Retry-After": "30"}))
+
+
+def _unforeseen(request: Request, error: Exception) -> Response:
+    _log.error("%s: %s", request.url.path, type(error).__name__, exc_info=error)
+    return answer(request.scope, Problem(500, "The server's log says more."))

@@ -1,0 +1,112 @@
+"""What lies in a workspace's report, read at one instant, and read again when it has changed.
+
+A page never waits long for a large report: while a newer one is being read, the one before is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+
+from sidedoor.audit.model import Audit, Sender
+from sidedoor.plan.model import Plan
+from sidedoor.report import kept_audit, kept_plan, kept_report, plan_json, tenant_json
+from sidedoor.watch import seen
+from sidedoor.watch.seen import Seen, SeenSender
+from sidedoor.watch.workspace import Workspace
+
+PLAN = "plan"
+WHAT_IF = "whatif.json.gz"
+_PATIENCE = 0.1  # seconds a page waits for a newer report
+_FILES = (kept_report.NAME, tenant_json.NAME, seen.NAME, WHAT_IF, f"{PLAN}/{plan_json.NAME}")
+Stamp = tuple[tuple[int, int, int] | None, ...]
+_NOT_SEEN = SeenSender({}, frozenset())
+
+
+@dataclass(frozen=True)
+class Book:
+    """A report, the settings it rests on, what only the history told, and the plan that goes with it."""
+
+    stamp: Stamp
+    folder: Path
+    audit: Audit
+    settings: tenant_json.KeptSettings
+    seen: Seen | None
+    plan: Plan | None
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Sender]:
+        """The report's senders."""
+        return {sender.id: sender for sender in self.audit.senders}
+
+    def seen_of(self, sender: str) -> SeenSender:
+        """Days, places and refusals of one sender; empty where the history did not keep them."""
+        return _NOT_SEEN if self.seen is None else self.seen.senders.get(sender, _NOT_SEEN)
+
+
+def stamp_of(folder: Path) -> Stamp | None:
+    """The same while the files of a report are the same; None where there is no report yet."""
+    found = tuple(_file(folder / name) for name in _FILES)
+    return None if found[0] is None or found[1] is None else found
+
+
+def _file(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def read_book(workspace: Workspace) -> Book | None:
+    """Read the report whole; None where there is none yet. Raises InputError, OutputError."""
+    with workspace.publishing():
+        stamp = stamp_of(workspace.report)
+        if stamp is None:
+            return None
+        settings = tenant_json.read(workspace.report)
+        audit = replace(kept_audit.read(workspace.report), snapshot=settings.snapshot)
+        return Book(
+            stamp, workspace.report, audit, settings, seen.read(workspace.report),
+            kept_plan.read(workspace.report / PLAN),
+        )  # fmt: skip
+
+
+class Shelf:
+    """Keeps the newest book of one workspace."""
+
+    def __init__(self, workspace: Workspace, readers: Executor) -> None:
+        self._workspace, self._readers = workspace, readers
+        self._lock = Lock()
+        self._book: Book | None = None
+        self._reading: Future[Book | None] | None = None
+
+    def book(self) -> Book | None:
+        """The book; None where there is no report yet. Raises InputError, OutputError."""
+        stamp = stamp_of(self._workspace.report)
+        kept = self._book
+        if stamp is None or (kept is not None and kept.stamp == stamp):
+            return kept if stamp is not None else None
+        reading = self._start()
+        if kept is None:
+            return reading.result()
+        with suppress(TimeoutError):
+            return reading.result(_PATIENCE)
+        return kept
+
+    def _start(self) -> Future[Book | None]:
+        """One reader at a time, whoever asks."""
+        with self._lock:
+            if self._reading is None or self._reading.done():
+                self._reading = self._readers.submit(self._read)
+            return self._reading
+
+    def _read(self) -> Book | None:
+        book = read_book(self._workspace)
+        self._book = book
+        return book

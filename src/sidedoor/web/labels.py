@@ -1,0 +1,61 @@
+"""Words of the pages for closed values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sidedoor.report.view import signed
+from sidedoor.store.model import Severity, Word
+from sidedoor.web.query import Decided, DueFilter, Order
+from sidedoor.web.roll import Due, Refused
+
+WORD: Mapping[Word, tuple[str, str]] = {
+    Word.LEGITIMATE: ("Honest", "It must get in."),
+    Word.SPOOFING: ("Spoof", "Refuse it."),
+    Word.UNCLEAR: ("Unclear", "Seen, and not decided yet."),
+    Word.NONE: ("Nothing said", "What the audit says holds."),
+}
+REFUSED: Mapping[Refused, str] = {
+    Refused.YES: "Would be refused",
+    Refused.UNKNOWN: "Cannot be told",
+    Refused.NO: "Would get in",
+}
+DECIDED: Mapping[Decided, str] = {
+    Decided.OPEN: "Waits for a word",
+    Decided.YES: "Decided",
+    Decided.NO: "Not decided",
+}
+DUE: Mapping[DueFilter, str] = {
+    DueFilter.OVERDUE: "Overdue",
+    DueFilter.SOON: "Within a week, or overdue",
+    DueFilter.ANY: "Any date",
+    DueFilter.NONE: "No date",
+}
+DUE_STATE: Mapping[Due, str] = {
+    Due.OVERDUE: "overdue",
+    Due.SOON: "this week",
+    Due.LATER: "later",
+    Due.NONE: "",
+}
+ORDER: Mapping[Order, str] = {
+    Order.URGENCY: "Urgency",
+    Order.NAME: "Name",
+    Order.MESSAGES: "Messages",
+    Order.REFUSED: "Refused",
+    Order.RECIPIENTS: "Recipients",
+    Order.FIRST_SEEN: "First seen",
+    Order.LAST_SEEN: "Last seen",
+    Order.DUE: "Due",
+}
+SEVERITY: Mapping[Severity, tuple[str, str]] = {
+    Severity.CRITICAL: ("Critical", "‼"),
+    Severity.SERIOUS: ("Serious", "!"),
+    Severity.WARNING: ("Warning", "▲"),
+    Severity.INFO: ("Info", "i"),
+}
+# Address below the tenant's, label, what is counted beside it, and what one of these is.
+MENU = (
+    ("", "Today", "", ""),
+    ("senders", "Senders", "senders", "sender waits for a word"),
+)
+__all__ = ["DECIDED", "DUE", "DUE_STATE", "MENU", "ORDER", "REFUSED", "SEVERITY", "WORD", "signed"]
