@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -15,6 +16,7 @@ from sidedoor.exchange.pacing import Pacer, backoff, retry_after
 from sidedoor.exchange.tokens import Tokens
 from sidedoor.exchange.wire import Refusal, RefusedError, Row, is_throttled, parse_object, refusal_of
 
+T = TypeVar("T")
 _MOST_BODY = 256 << 20  # 100,000 rows of hunting are some 100 MB
 _ATTEMPTS, _FIRST_ATTEMPTS = 7, 2  # a network that has never answered is not waited for
 _MOST_THROTTLED = 24
@@ -55,19 +57,26 @@ class Http:
 
     def ask(self, call: Call, pacer: Pacer | None = None) -> Row:
         """The answer's JSON object. Raises RefusedError, and UnreachableError where patience has ended."""
+        return self._answer(call, pacer, parse_object)
+
+    def fetch(self, call: Call, pacer: Pacer | None = None, most: int = _MOST_BODY) -> bytes:
+        """The answer's content as it is, its first `most` bytes. Raises as `ask`."""
+        return self._answer(call, pacer, lambda content: content or None, most)
+
+    def _answer(self, call: Call, pacer: Pacer | None, read: Callable[[bytes], T | None], most: int | None = None) -> T:
         failed = throttled = 0
         renewed = False
         while True:
             if pacer is not None:
                 pacer.wait()
             try:
-                status, headers, content = self._send(call)
+                status, headers, content = self._send(call, most)
             except httpx.HTTPError as error:
                 failed = self._again(failed, call, type(error).__name__)
                 continue
+            if status < 300 and (found := read(content)) is not None:
+                return found
             body = parse_object(content)
-            if status < 300 and body is not None:
-                return body
             if is_throttled(status, body):
                 throttled = self._throttled(throttled, headers.get("Retry-After"))
             elif status == 401 and not renewed:
@@ -97,7 +106,7 @@ class Http:
         self._clock.sleep(seconds)
         return times + 1
 
-    def _send(self, call: Call) -> tuple[int, httpx.Headers, bytes]:
+    def _send(self, call: Call, most: int | None) -> tuple[int, httpx.Headers, bytes]:
         """One request with its redirects. The token goes to the host it is meant for and to no other."""
         url = call.url
         for _ in range(_MOST_REDIRECTS):
@@ -105,7 +114,7 @@ class Http:
             with self._client.stream(call.method, url, json=call.body, headers=headers) as answer:
                 self._reached = True
                 if answer.status_code not in _REDIRECTS:
-                    return answer.status_code, answer.headers, _read(answer)
+                    return answer.status_code, answer.headers, _read(answer, most)
                 url = urljoin(url, answer.headers.get("Location", ""))
                 status = answer.status_code
             if not allowed(url, call):
@@ -113,12 +122,14 @@ class Http:
         raise RefusedError(Refusal.REDIRECTED, status, "in a circle")
 
 
-def _read(answer: httpx.Response) -> bytes:
-    """The body, bounded after decompression."""
+def _read(answer: httpx.Response, most: int | None) -> bytes:
+    """The body, bounded after decompression; its first `most` bytes where that is wanted."""
     parts, size = [], 0
     for part in answer.iter_bytes():
         parts.append(part)
         size += len(part)
+        if most is not None and size >= most:
+            return b"".join(parts)[:most]
         if size > _MOST_BODY:
             raise RefusedError(Refusal.GARBLED, answer.status_code, f"more than {_MOST_BODY >> 20} MB")
     return b"".join(parts)

@@ -2,6 +2,7 @@
 
 Message traces: 100 requests in five minutes for the tenant, list and detail together (the strictest of the readings
 of Get-MessageTraceV2 and of Graph's messageTraces). Advanced hunting: 45 calls a minute (advanced-hunting-limits).
+Mail by Graph: 10,000 requests in ten minutes for an application and a mailbox (Graph, throttling-limits, Outlook).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from sidedoor.exchange.clock import Clock
 
 TRACE_REQUESTS, TRACE_WINDOW = 100, 300.0
 HUNTING_REQUESTS, HUNTING_WINDOW = 45, 60.0
+MAILBOX_REQUESTS, MAILBOX_WINDOW = 10_000, 600.0
 # Requests arrive later than they were sent, each by another amount: the service's five minutes are not quite ours.
 _MARGIN = 3.0
 _USUAL_WAIT = 60.0
@@ -47,6 +49,11 @@ def trace_pacer(clock: Clock) -> Pacer:
 def hunting_pacer(clock: Clock) -> Pacer:
     """For advanced hunting."""
     return Pacer(clock, HUNTING_REQUESTS, HUNTING_WINDOW)
+
+
+def mailbox_pacer(clock: Clock) -> Pacer:
+    """For one mailbox."""
+    return Pacer(clock, MAILBOX_REQUESTS, MAILBOX_WINDOW)
 
 
 def retry_after(header: str | None, now: datetime) -> float:

@@ -174,10 +174,11 @@ def organizational_domain(
     domain: Domain, resolver: Resolver, discovery: Discovery = Discovery.TREE_WALK
 ) -> Fact[Domain]:
     """The domain that answers for `domain`; Unknown where DNS did not tell. The list comes with `publicsuffixlist`."""
-    return _by_list(domain) if discovery is Discovery.PUBLIC_SUFFIX else _by_walk(domain, resolver)
+    return organization_by_list(domain) if discovery is Discovery.PUBLIC_SUFFIX else _by_walk(domain, resolver)
 
 
-def _by_list(domain: Domain) -> Domain:
+def organization_by_list(domain: Domain) -> Domain:
+    """One label below a public suffix; the domain itself where it is one. Asks nobody."""
     return Domain(_suffixes().privatesuffix(domain.ascii) or domain.ascii)
 
 

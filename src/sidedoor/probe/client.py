@@ -47,12 +47,12 @@ class _Bounded(io.RawIOBase):
 class _Client(smtplib.SMTP):
     """smtplib with a transcript and bounds."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, helo: str, timeout: float, conversation: float = _CONVERSATION) -> None:
         self.lines: list[Line] = []
-        self._deadline = time.monotonic() + _CONVERSATION
+        self._deadline = time.monotonic() + conversation
         self._read = 0
         self.ends = ("", "")
-        super().__init__(local_hostname=request.helo, timeout=request.timeout)
+        super().__init__(local_hostname=helo, timeout=timeout)
 
     def note(self, who: str, text: str) -> None:
         """Write a line down: no control characters, no end."""
@@ -106,11 +106,16 @@ class _Counted:
         self._reader.close()
 
 
+def bounded_client(helo: str, seconds: float) -> smtplib.SMTP:
+    """A client for one conversation of at most so many seconds."""
+    return _Client(helo, seconds, seconds)
+
+
 def attempt(
     request: Request, target: Target, sender: tuple[SenderKind, str], *, tls: bool, message: EmailMessage | None = None
 ) -> Attempt:
     """One conversation; it ends before DATA unless there is a message to send. Raises nothing."""
-    client = _Client(request)
+    client = _Client(request.helo, request.timeout)
     notes: list[str] = []
     kind, address = sender
     try:

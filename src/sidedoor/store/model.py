@@ -84,7 +84,11 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message about an alert to one channel; there is at most one for each alert, occasion and channel."""
+    """One message about an alert to one channel.
+
+    There is at most one for each alert, occasion, channel and severity that the alert had: an alert that goes on
+    worsening is told of at each step, and at each once.
+    """
 
     id: str
     alert: str
@@ -126,7 +130,7 @@ class TrailEntry:
     """One line of the audit trail; never changed, and deleted only with its tenant or by retention.
 
     what: decide, acknowledge, snooze, baseline, release, delete, sign-in, ... subject: a sender's key, an alert's id, a
-    message's id. before, after: JSON values.
+    message's id. before, after: JSON values. number: rises with each entry kept; 0 before it is.
     """
 
     at: datetime
@@ -136,6 +140,7 @@ class TrailEntry:
     subject: str
     before: Mapping[str, Any] = field(default_factory=dict)
     after: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +176,65 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of `watch` over one tenant. outcome: done, incomplete (something could not be had), failed."""
+    """One run of `watch` over one tenant. outcome: done, incomplete (something could not be had), failed; "" not over.
+
+    A run that never ended was killed. number: rises with each run kept.
+    """
 
     started: datetime
     ended: datetime | None
     outcome: str
     said: tuple[str, ...] = ()
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What was accepted, as `watch` wrote it. body: a JSON value."""
+
+    at: datetime
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts a page shows; all of it holds. Empty: no matter which.
+
+    severity: the least. search: in title, text, subject or evidence, without regard to case.
+    """
+
+    open_only: bool = False
+    kinds: frozenset[str] = frozenset()
+    severity: Severity = Severity.INFO
+    search: str = ""
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many rows a deletion took, or changed."""
+
+    alerts: int = 0
+    deliveries: int = 0
+    observations: int = 0
+    runs: int = 0
+    senders: int = 0
+    decisions: int = 0
+    trail: int = 0
+    others: int = 0
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return sum(getattr(self, name) for name in self.__slots__)
+
+
+@dataclass(frozen=True, slots=True)
+class WebSession:
+    """Somebody who signed in. id_hash: `digest_of` the secret in their cookie, which is kept nowhere."""
+
+    id_hash: str
+    who: str
+    roles: tuple[str, ...]
+    expires: datetime
+    csrf: str

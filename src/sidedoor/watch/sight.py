@@ -101,7 +101,8 @@ class BounceSight:
     """A non-delivery report about mail that the tenant refused. code: 5.7.68 or 5.7.51.
 
     envelope_sender, recipient: of the message that came back; remote: who tried to hand it in (Reporting-MTA), as it
-    calls itself; address: the client address, where the report shows it.
+    calls itself; address: the client address, where the report shows it. claimed: nothing but its own word stands
+    behind the report (anybody can write one).
     """
 
     key: str
@@ -111,6 +112,7 @@ class BounceSight:
     recipient: str
     remote: str
     address: str
+    claimed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

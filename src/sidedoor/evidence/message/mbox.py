@@ -40,6 +40,18 @@ def heads_of(stream: IO[bytes]) -> Iterator[Head]:
         window.to_separator()
 
 
+def mails_of(stream: IO[bytes], most: int) -> Iterator[Head]:
+    """Every message of a mailbox file, whole or its first `most` bytes; lines quoted as `>From ` are unquoted."""
+    window = _Window(stream)
+    window.skip_blank_lines()
+    while window.at_separator():
+        window.skip_line()
+        line = window.line
+        mail = window.mail(most)
+        yield Head(re.sub(rb"(?m)^>(>*From )", rb"\1", mail), line)
+        window.to_separator()
+
+
 class _Window:
     """A piece of the file and a place in it. What lies before the place is dropped when the piece is refilled."""
 
@@ -91,6 +103,12 @@ class _Window:
             end = self._blank()
         limit = self._at + MAX_HEADER + 1
         return self._buffer[self._at : limit if end < 0 else min(end + 1, limit)]
+
+    def mail(self, most: int) -> bytes:
+        """The bytes from here to the next separator, at most `most`; the place stays."""
+        self._have(most + _LONGEST)
+        end = self._next()
+        return self._buffer[self._at : min(end if end >= 0 else len(self._buffer), self._at + most)]
 
     def _blank(self) -> int:
         """The line end before the next blank line; -1 where none is at hand. An empty header has it before itself."""

@@ -1,0 +1,35 @@
+"""Making deleted rows vanish from the files, too."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+from sidedoor.errors import UnreachableError
+from sidedoor.store.database import Database
+from sidedoor.store.errors import our_errors
+from sidedoor.store.schema import METADATA
+
+_PATIENCE_SECONDS = 30
+
+
+def compact(database: Database) -> None:
+    """Rewrite what is there, so that what was deleted is in no file of the database. Raises UnreachableError.
+
+    Others wait meanwhile, for a second or so. Backups, PostgreSQL's archived log and what a file system keeps of
+    overwritten files are beyond its reach.
+    """
+    with database.reserved() as connection, our_errors(database.place.name):
+        if not database.is_sqlite:
+            connection.execute(text(f"SET lock_timeout = '{_PATIENCE_SECONDS}s'"))
+            for name in METADATA.tables:
+                connection.execute(text(f'VACUUM (FULL) "{name}"'))
+            connection.execute(text("RESET lock_timeout"))
+            return
+        # `secure_delete` has overwritten most of it; pages that were moved about may hold more. The log is last.
+        connection.execute(text("VACUUM"))
+        busy = connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).one()[0]
+    if busy:
+        raise UnreachableError(
+            f"{database.place.name}: deleted, but another process reads it, so that its log still holds what was; "
+            "compact it again"
+        )
