@@ -25,7 +25,7 @@ END = datetime(2026, 11, 20, tzinfo=UTC)
 NOW = datetime(2026, 11, 20, 7, 30, tzinfo=UTC)
 
 
-def make_tenant(folder: Path, domain: str = "contoso.com", rows: int = 3_000, days: int = 35) -> Workspace:
+def make_tenant(folder: Path, domain: str = "contoso.com", rows: int = 1_500, days: int = 14) -> Workspace:
     """A workspace for an invented tenant, its history filled and its report written."""
     workspace = make_workspace(folder, settings_text(domain))
     make(folder / "inbox", Plan(rows=rows, days=days, seed=5, domain=domain, end=END))

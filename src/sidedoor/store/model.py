@@ -231,10 +231,23 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class WebSession:
-    """Somebody who signed in. id_hash: `digest_of` the secret in their cookie, which is kept nowhere."""
+    """Somebody who signed in. id_hash: `digest_of` the secret in their cookie, which is kept nowhere.
+
+    began: when they signed in; `expires` moves on while they work, to some time after that at most.
+    """
 
     id_hash: str
     who: str
     roles: tuple[str, ...]
     expires: datetime
     csrf: str
+    began: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WebToken:
+    """A token of the web page, as it is kept: `digest_of` its secret, and a JSON value."""
+
+    token_hash: str
+    body: Any
+    expires: datetime

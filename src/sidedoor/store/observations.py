@@ -11,8 +11,9 @@ from sqlalchemy import Connection, func, insert, select, update
 from sidedoor.store.changes import RunEnd
 from sidedoor.store.columns import kept_key
 from sidedoor.store.database import Database
+from sidedoor.store.decisions import add_to_trail
 from sidedoor.store.errors import NotThereError
-from sidedoor.store.model import Observation, Run
+from sidedoor.store.model import Observation, Run, TrailEntry
 from sidedoor.store.schema import kept_value, observation, run
 from sidedoor.store.scope import Scope
 
@@ -94,6 +95,12 @@ class Values(Scope):
         query = select(kept_value.c.body).where(kept_value.c.tenant_id == self._tenant, kept_value.c.name == name)
         with self._read() as connection:
             return connection.execute(query).scalar()
+
+    def change_value(self, name: str, body: Any, entry: TrailEntry) -> None:
+        """Keep a value in place of the one before, with the line of the trail that says who did."""
+        with self._write() as connection:
+            keep_values(connection, self._database, self._tenant, {name: body})
+            add_to_trail(connection, self._tenant, entry)
 
     def put_value(self, name: str, body: Any) -> None:
         """Keep a value in place of the one before."""

@@ -210,6 +210,7 @@ web_session = Table(
     Column("who", Words, nullable=False),
     Column("roles", Json, nullable=False),
     Column("csrf", Words, nullable=False),
+    Column("began", Moment, nullable=False),
     Column("expires", Moment, nullable=False),
 )
 Index("web_session_expires", web_session.c.expires)

@@ -24,6 +24,12 @@ class Senders(Scope):
         with self._read() as connection:
             return _known(connection, self._tenant)
 
+    def sender_keys(self) -> dict[str, str]:
+        """Id in the report -> key, of all senders; where two had one id, the one that was seen last."""
+        query = select(sender.c.report_id, sender.c.key).where(sender.c.tenant_id == self._tenant)
+        with self._read() as connection:
+            return {row.report_id: row.key for row in connection.execute(query.order_by(sender.c.last_seen))}
+
     def put_senders(self, senders: Iterable[KnownSender]) -> None:
         """Keep what the run saw of these senders in place of what was kept of them; others stay."""
         with self._write() as connection:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 
 from sidedoor.store.database import Database
 from sidedoor.store.errors import StoreError
-from sidedoor.store.model import WebSession
+from sidedoor.store.model import WebSession, WebToken
 from sidedoor.store.schema import web_session, web_token
 
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -31,7 +31,7 @@ class Sessions:
         """Keep a session, in place of one with the same id."""
         values = {
             "id_hash": _digest(session.id_hash), "who": session.who, "roles": list(session.roles),
-            "csrf": session.csrf, "expires": session.expires,
+            "csrf": session.csrf, "began": session.began, "expires": session.expires,
         }  # fmt: skip
         statement = self._database.insert(web_session).values(**values)
         with self._database.write() as connection:
@@ -42,7 +42,7 @@ class Sessions:
         found = (web_session.c.id_hash == _digest(id_hash), web_session.c.expires > now)
         with self._database.read() as connection:
             row = connection.execute(select(web_session).where(*found)).one_or_none()
-        return None if row is None else WebSession(row.id_hash, row.who, tuple(row.roles), row.expires, row.csrf)
+        return None if row is None else WebSession(row.id_hash, row.who, tuple(row.roles), row.expires, row.csrf, row.began)
 
     def drop_session(self, id_hash: str) -> None:
         """End a session."""
@@ -71,6 +71,26 @@ class Sessions:
         with self._database.write() as connection:
             row = connection.execute(taken).one_or_none()
         return None if row is None or row.expires <= now else row.body
+
+    def token(self, token_hash: str, purpose: str, now: datetime) -> WebToken | None:
+        """A token that may be used again and again until it is over; None where there is none."""
+        asked = (web_token.c.token_hash == _digest(token_hash), web_token.c.purpose == purpose)
+        with self._database.read() as connection:
+            row = connection.execute(select(web_token).where(*asked, web_token.c.expires > now)).one_or_none()
+        return None if row is None else WebToken(row.token_hash, row.body["value"], row.expires)
+
+    def tokens(self, purpose: str, now: datetime) -> list[WebToken]:
+        """All of a purpose that are not over, the first to end first."""
+        query = select(web_token).where(web_token.c.purpose == purpose, web_token.c.expires > now)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(web_token.c.expires, web_token.c.token_hash)).all()
+        return [WebToken(row.token_hash, row.body["value"], row.expires) for row in rows]
+
+    def drop_token(self, token_hash: str, purpose: str) -> bool:
+        """Make a token worthless; False where there is none."""
+        asked = (web_token.c.token_hash == _digest(token_hash), web_token.c.purpose == purpose)
+        with self._database.write() as connection:
+            return bool(connection.execute(delete(web_token).where(*asked)).rowcount)
 
     def sweep(self, now: datetime) -> int:
         """Delete sessions and tokens that are over; returns how many."""

@@ -138,7 +138,8 @@ def _alerts() -> None:
 
 def _web() -> None:
     op.create_table(
-        "web_session", _key("id_hash"), _text("who"), _text("roles"), _text("csrf"), _moment("expires"),
+        "web_session", _key("id_hash"), _text("who"), _text("roles"), _text("csrf"), _moment("began"),
+        _moment("expires"),
         sa.PrimaryKeyConstraint("id_hash", name="pk_web_session"),
     )  # fmt: skip
     op.create_index("web_session_expires", "web_session", ["expires"])
