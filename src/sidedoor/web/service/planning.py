@@ -1,0 +1,346 @@
+"""The plan as a checklist: each step with what the settings show of it and what people have ticked; its files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from sidedoor.mail.fact import Unknown
+from sidedoor.plan.apply import applied, differences
+from sidedoor.plan.model import Blocker, Change, Choice, ConnectorProposal, Plan, Stage
+from sidedoor.report import words
+from sidedoor.store.model import TrailEntry
+from sidedoor.tenant.snapshot import TenantSnapshot
+from sidedoor.web.access.visitor import Visitor
+from sidedoor.web.book import PLAN, Book
+from sidedoor.web.problems import Problem
+from sidedoor.web.roll import Roll
+from sidedoor.web.service.describe import said
+from sidedoor.web.tenant import Tenant
+
+TICKS = "web.plan-ticks"
+_STILL = timedelta(days=3)  # as `plan.closing` judges who has moved
+_FOLDERS = {"scripts": "Scripts", "owners": "Letters to owners", "hunting": "Hunting queries"}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_MOST_FILES = 20_000
+_MOST_OCTETS = 64 << 20
+
+
+class Shown(StrEnum):
+    """What the newest settings, or the history, show of a step."""
+
+    DONE = "done"  # it is as the plan wants it
+    NOT_DONE = "not-done"  # it is not
+    UNKNOWN = "unknown"  # nothing tells
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A person's word that a step is done, or is not."""
+
+    done: bool
+    who: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the plan, in order."""
+
+    id: Annotated[str, said("The same in the next plan, as long as it is the same step.")]
+    number: int
+    stage: Stage
+    target: Annotated[str, said("A connector, a rule, a sender; empty: the tenant.")]
+    effect: str
+    way_back: str
+    senders: Annotated[tuple[str, ...], said("Keys of the senders that it is for.")]
+    shown: Annotated[Shown, said("What the newest settings and the history show.")]
+    evidence: Annotated[str, said("By what.")]
+    ticked: Annotated[Tick | None, said("What a person said; null: nothing.")]
+    script: Annotated[str | None, said("The script that makes it, among `files`.")]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A file of the plan."""
+
+    folder: Annotated[str, said("scripts, owners or hunting.")]
+    name: str
+    size: Annotated[int, said("Octets.")]
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockerView:
+    """Why the plan is not ready."""
+
+    id: str
+    text: str
+    sender: Annotated[str | None, said("Key of the sender that it is about.")]
+
+
+@dataclass(frozen=True, slots=True)
+class DateView:
+    """A date that the plan has to reckon with. whose: Microsoft's, or a sender's owner."""
+
+    on: date
+    text: str
+    source: str
+    sender: Annotated[str | None, said("Key of the sender whose date it is.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The same history, decided again with the plan in place; messages."""
+
+    messages: int
+    refused_before: Annotated[int, said("If the door were closed today, nothing else done.")]
+    refused_after: int
+    honest_refused: int
+    honest_undetermined: int
+    unsavable_refused: int
+    unclear_refused: int
+    spoofing_refused: int
+    spoofing_admitted: int
+    newly_restricted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A method, and how many senders take it."""
+
+    method: str
+    senders: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """The plan, or that there is none."""
+
+    there: bool
+    generated_at: datetime | None
+    outdated: Annotated[bool, said("Whether somebody has decided something since.")]
+    ready: bool
+    steps: tuple[Step, ...]
+    done: Annotated[int, said("Steps that are ticked, or shown to be done.")]
+    blockers: tuple[BlockerView, ...]
+    dates: tuple[DateView, ...]
+    proof: Proof | None
+    methods: tuple[Kept, ...]
+    notes: tuple[str, ...]
+    files: tuple[PlanFile, ...]
+
+
+NO_PLAN = PlanView(False, None, False, False, (), 0, (), (), None, (), (), ())
+
+
+def plan(tenant: Tenant, book: Book) -> PlanView:
+    """The plan for showing. Raises SidedoorError."""
+    made = book.plan
+    if made is None:
+        return NO_PLAN
+    roll, files = tenant.roll(book), files_of(book)
+    steps = tuple(_step(each, book, roll, _ticks(tenant), files) for each in made.changes)
+    decided = [entry.decision.at for entry in roll.entries if entry.decision.at is not None]
+    return PlanView(
+        True, made.generated_at, any(at > words.utc(made.generated_at) for at in decided), made.ready, steps,
+        sum(1 for step in steps if is_done(step)), tuple(_blocker(each, roll) for each in made.blockers),
+        tuple(_dates(made, roll)), _proof(made), tuple(_methods(made.choices)), tuple(note.text for note in made.notes),
+        files,
+    )  # fmt: skip
+
+
+def is_done(step: Step) -> bool:
+    """A person's word, else what is shown."""
+    return step.ticked.done if step.ticked is not None else step.shown is Shown.DONE
+
+
+def step_id(change: Change) -> str:
+    """Of what the step is, not of its number: a plan that is made anew keeps its ticks."""
+    digest = hashlib.sha256("\0".join((change.stage.value, change.target)).encode("utf-8", "surrogatepass"))
+    return f"{change.stage.value}-{digest.hexdigest()[:10]}"
+
+
+def tick(tenant: Tenant, book: Book, step: str, done: bool, visitor: Visitor) -> Tick:
+    """Say that a step is done, or is not. Raises Problem where the plan has no such step."""
+    changes = {} if book.plan is None else {step_id(change): change for change in book.plan.changes}
+    if step not in changes:
+        raise Problem(404, "The plan has no such step (any more).")
+    now, kept = tenant.clock(), dict(_ticks(tenant))
+    before = kept.get(step)
+    kept = {name: value for name, value in kept.items() if name in changes}
+    kept[step] = {"done": done, "who": visitor.who, "at": now.isoformat()}
+    entry = TrailEntry(
+        now, visitor.who, visitor.via, "tick", step, {"done": bool(before and before["done"])},
+        {"done": done, "step": f"{changes[step].stage.value} {changes[step].target}".strip()[:300]},
+    )  # fmt: skip
+    tenant.store.change_value(TICKS, kept, entry)
+    return Tick(done, visitor.who, now)
+
+
+def _ticks(tenant: Tenant) -> Mapping[str, Any]:
+    kept = tenant.store.value(TICKS)
+    return kept if isinstance(kept, dict) else {}
+
+
+def _step(
+    change: Change, book: Book, roll: Roll, ticks: Mapping[str, Any], files: Iterable[PlanFile]
+) -> Step:
+    assert book.plan is not None
+    name = step_id(change)
+    kept = ticks.get(name)
+    shown, evidence = _shown(change, book.plan, book)
+    script = _SCRIPTS.get(change.stage)
+    there = any(file.folder == "scripts" and file.name == script for file in files)
+    return Step(
+        name, change.number, change.stage, change.target, change.effect, change.way_back,
+        tuple(roll.by_id[each].key for each in change.senders if each in roll.by_id), shown, evidence,
+        None if kept is None else Tick(bool(kept["done"]), str(kept["who"]), datetime.fromisoformat(kept["at"])),
+        f"scripts/{script}" if script and there else None,
+    )  # fmt: skip
+
+
+_SCRIPTS = {
+    Stage.CHECK: "10-check.ps1", Stage.TAG: "20-tag-rule.ps1", Stage.CONNECTORS: "30-connectors.ps1",
+    Stage.SWITCH: "40-switch.ps1", Stage.VERIFY: "50-verify.ps1", Stage.LOCKDOWN: "60-lockdown.ps1",
+    Stage.QUARANTINE: "70-quarantine-rule.ps1",
+}  # fmt: skip
+
+
+def _shown(change: Change, made: Plan, book: Book) -> tuple[Shown, str]:
+    """What the newest settings say of a step, or the history of a sender that was to move."""
+    snapshot, read = book.settings.snapshot, words.minute(book.settings.generated_at)
+    if change.stage in {Stage.TAG, Stage.QUARANTINE}:
+        return _rule(change.target, snapshot, read)
+    if change.stage in {Stage.CONNECTORS, Stage.LOCKDOWN}:
+        found = next((each for each in made.connectors if each.name == change.target), None)
+        return (Shown.UNKNOWN, "") if found is None else _connector(found, snapshot, read)
+    if change.stage is Stage.SWITCH:
+        reject = snapshot.reject_direct_send
+        if isinstance(reject, Unknown):
+            return Shown.UNKNOWN, f"RejectDirectSend is not known: {reject.reason}"
+        return (Shown.DONE if reject else Shown.NOT_DONE), f"RejectDirectSend is {'on' if reject else 'off'} ({read})"
+    return _moved(change, book) if change.stage is Stage.MIGRATE else (Shown.UNKNOWN, "")
+
+
+def _rule(name: str, snapshot: TenantSnapshot, read: str) -> tuple[Shown, str]:
+    if isinstance(snapshot.transport_rules, Unknown):
+        return Shown.UNKNOWN, f"the transport rules are not known: {snapshot.transport_rules.reason}"
+    rule = next((each for each in snapshot.transport_rules if each.name == name), None)
+    if rule is None:
+        return Shown.NOT_DONE, f"there is no such rule ({read})"
+    return (Shown.NOT_DONE if rule.enabled is False else Shown.DONE), f"the rule is there ({read})"
+
+
+def _connector(proposal: ConnectorProposal, snapshot: TenantSnapshot, read: str) -> tuple[Shown, str]:
+    if isinstance(snapshot.inbound_connectors, Unknown):
+        return Shown.UNKNOWN, f"the connectors are not known: {snapshot.inbound_connectors.reason}"
+    missing = differences(applied(snapshot, [proposal]), snapshot)
+    if not missing:
+        return Shown.DONE, f"the connector is as planned ({read})"
+    there = any(row.name == proposal.name for row in snapshot.inbound_connectors)
+    return Shown.NOT_DONE, f"the connector {'is not as planned' if there else 'is not there'} ({read})"
+
+
+def _moved(change: Change, book: Book) -> tuple[Shown, str]:
+    senders = [book.by_id[each] for each in change.senders if each in book.by_id]
+    if not senders or book.audit.window is None:
+        return Shown.UNKNOWN, ""
+    last = max(words.utc(sender.last_seen) for sender in senders)
+    still = words.utc(book.audit.window[1]) - last <= _STILL
+    return (Shown.NOT_DONE if still else Shown.DONE), f"last seen at the door on {words.day(last)}"
+
+
+def _blocker(blocker: Blocker, roll: Roll) -> BlockerView:
+    entry = roll.by_id.get(blocker.sender)
+    return BlockerView(blocker.id, blocker.text, None if entry is None else entry.key)
+
+
+def _dates(made: Plan, roll: Roll) -> list[DateView]:
+    found = [DateView(each.on, each.text, each.source, None) for each in made.deadlines]
+    found += [
+        DateView(entry.decision.due, f"{entry.sender.name} is to have moved", entry.decision.owner, entry.key)
+        for entry in roll.entries
+        if entry.decision.due is not None
+    ]
+    return sorted(found, key=lambda each: (each.on, each.text))
+
+
+def _proof(made: Plan) -> Proof:
+    replay = made.replay
+    return Proof(
+        replay.messages, replay.before.refused, replay.after.refused, replay.honest_refused, replay.honest_undetermined,
+        replay.unsavable_refused, replay.unclear_refused, replay.spoofing_refused, replay.spoofing_admitted,
+        replay.newly_restricted,
+    )  # fmt: skip
+
+
+def _methods(choices: Iterable[Choice]) -> list[Kept]:
+    counts: dict[str, int] = {}
+    for choice in choices:
+        counts[choice.method.value] = counts.get(choice.method.value, 0) + 1
+    return [Kept(method, count) for method, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))]
+
+
+def files_of(book: Book) -> tuple[PlanFile, ...]:
+    """Scripts, letters and queries of the plan: plain files with plain names, nothing else that may lie there."""
+    names = {choice.sender: choice.name for choice in (book.plan.choices if book.plan else ())}
+    found = [
+        PlanFile(folder, path.name, path.stat().st_size, names.get(path.stem, _about(path.name)))
+        for folder in _FOLDERS
+        for path in sorted((book.folder / PLAN / folder).glob("*"))
+        if _NAME.fullmatch(path.name) and path.is_file() and not path.is_symlink()
+    ]
+    return tuple(found[:_MOST_FILES])
+
+
+_ABOUT = {
+    "10-check.ps1": "Is the tenant the one that the plan was made for?",
+    "20-tag-rule.ps1": "Mark what still comes by Direct Send",
+    "30-connectors.ps1": "Connectors for those that stay",
+    "40-switch.ps1": "RejectDirectSend",
+    "50-verify.ps1": "Is everything as planned?",
+    "60-lockdown.ps1": "Take mail from the filter only",
+    "70-quarantine-rule.ps1": "Hold what comes beside the filter",
+    "90-rollback.ps1": "Everything back, in reverse order",
+    "README.txt": "What to run, in which order",
+}
+
+
+def _about(name: str) -> str:
+    return _ABOUT.get(name, name.partition(".")[0].replace("-", " "))
+
+
+def file_of(book: Book, folder: str, name: str) -> bytes:
+    """The content of one file of the list. Raises Problem."""
+    if not any(file.folder == folder and file.name == name for file in files_of(book)):
+        raise Problem(404, "The plan has no such file.")
+    return _path(book, folder, name).read_bytes()
+
+
+def _path(book: Book, folder: str, name: str) -> Path:
+    return book.folder / PLAN / folder / name
+
+
+def archive(book: Book) -> bytes:
+    """All files in one zip, the same bytes for the same plan. Raises Problem where there is none, or too much."""
+    files = files_of(book)
+    if not files:
+        raise Problem(404, "There is no plan yet.")
+    if sum(file.size for file in files) > _MOST_OCTETS:
+        raise Problem(413, "The plan is too large for one file; take its files one by one.")
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for file in files:
+            entry = zipfile.ZipInfo(f"plan/{file.folder}/{file.name}")  # with the date that zip begins with
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            packed.writestr(entry, _path(book, file.folder, file.name).read_bytes())
+    return out.getvalue()

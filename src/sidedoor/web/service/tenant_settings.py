@@ -1,0 +1,113 @@
+"""The tenant's settings as they were read last, and what has changed since they were accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from sidedoor.mail.fact import Fact, Unknown
+from sidedoor.tenant.snapshot import InboundConnector, TransportRule
+from sidedoor.web.book import Book
+from sidedoor.web.service.describe import said
+
+
+@dataclass(frozen=True, slots=True)
+class DomainView:
+    """An accepted domain."""
+
+    domain: str
+    kind: Annotated[str, said("Authoritative, InternalRelay, ExternalRelay; empty: not known.")]
+    mx: Annotated[str, said("Where its MX leads: exchange-online, elsewhere, mixed, none; empty: not known.")]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorView:
+    """An inbound connector."""
+
+    name: str
+    kind: str
+    enabled: bool | None
+    sender_domains: tuple[str, ...]
+    matches: Annotated[tuple[str, ...], said("Addresses and the certificate's name that it knows its own by.")]
+    restricts: Annotated[tuple[str, ...], said("What it refuses mail of its domains by.")]
+    require_tls: bool | None
+    treat_messages_as_internal: bool | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """A transport rule."""
+
+    name: str
+    enabled: bool | None
+    mode: str
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsView:
+    """All of it. Null, for a list: no export told it, and why is in `unknown`."""
+
+    read_at: datetime
+    organisation: str
+    reject_direct_send: bool | None
+    domains: tuple[DomainView, ...] | None
+    connectors: tuple[ConnectorView, ...] | None
+    rules: tuple[RuleView, ...] | None
+    always_allowed: Annotated[tuple[str, ...] | None, said("Addresses that pass the filters.")]
+    always_refused: tuple[str, ...] | None
+    unknown: Annotated[dict[str, str], said("Setting to why it is not known.")]
+
+
+def settings(book: Book) -> SettingsView:
+    """The settings for showing."""
+    snapshot = book.settings.snapshot
+    facts: dict[str, Fact[Any]] = {
+        "RejectDirectSend": snapshot.reject_direct_send, "Accepted domains": snapshot.accepted_domains,
+        "Inbound connectors": snapshot.inbound_connectors, "Transport rules": snapshot.transport_rules,
+        "Connection filter": snapshot.connection_filter,
+    }  # fmt: skip
+    lists = _known(snapshot.connection_filter)
+    domains, connectors, rules = map(
+        _known, (snapshot.accepted_domains, snapshot.inbound_connectors, snapshot.transport_rules)
+    )
+    return SettingsView(
+        book.settings.generated_at,
+        snapshot.name,
+        _known(snapshot.reject_direct_send),
+        None if domains is None else tuple(
+            DomainView(str(row.domain), _word(row.kind), _word(snapshot.mail_exchangers.get(row.domain)))
+            for row in domains
+        ),
+        None if connectors is None else tuple(map(_connector, connectors)),
+        None if rules is None else tuple(map(_rule, rules)),
+        None if lists is None else tuple(map(str, lists.allow)),
+        None if lists is None else tuple(map(str, lists.block)),
+        {name: fact.reason for name, fact in facts.items() if isinstance(fact, Unknown)},
+    )  # fmt: skip
+
+
+def _known(fact: Fact[Any]) -> Any:
+    return None if isinstance(fact, Unknown) else fact
+
+
+def _word(fact: Any) -> str:
+    return "" if fact is None or isinstance(fact, Unknown) else str(fact.value)
+
+
+def _connector(row: InboundConnector) -> ConnectorView:
+    restricts = (
+        ("addresses", row.restrict_to_addresses), ("certificate", row.restrict_to_certificate),
+    )  # fmt: skip
+    certificate = () if row.tls_certificate_name is None else (f"certificate {row.tls_certificate_name}",)
+    return ConnectorView(
+        row.name, row.kind.value, _known(row.enabled), tuple(map(str, row.sender_domains)),
+        (*map(str, row.sender_networks), *certificate), tuple(name for name, value in restricts if value is True),
+        _known(row.require_tls), _known(row.treat_messages_as_internal), row.warnings,
+    )  # fmt: skip
+
+
+def _rule(row: TransportRule) -> RuleView:
+    return RuleView(row.name, _known(row.enabled), row.mode, row.priority)
