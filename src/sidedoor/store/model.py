@@ -84,7 +84,11 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message about an alert to one channel; there is at most one for each alert, occasion and channel."""
+    """One message about an alert to one channel.
+
+    There is at most one for each alert, occasion, channel and severity that the alert had: an alert that goes on
+    worsening is told of at each step, and at each once.
+    """
 
     id: str
     alert: str
@@ -95,6 +99,7 @@ class Delivery:
     attempts: int = 0
     error: str = ""
     done_at: datetime | None = None
+    severity: Severity = Severity.INFO  # that the alert had when the message was made
 
 
 class Word(StrEnum):
