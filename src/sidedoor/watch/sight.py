@@ -153,10 +153,13 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Tolerated:
-    """A finding that was accepted as it was. mark: what it was about; another mark, or a worse severity, is news."""
+    """A finding that was accepted as it was, and its source. mark: what it was about; another, or a worse severity, is
+    news.
+    """
 
     severity: Severity
     mark: tuple[str, ...]
+    source: str
     at: datetime
 
 

@@ -37,7 +37,7 @@ def everything(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> list
     for family in FAMILIES:
         for finding in family(sight, baseline, thresholds):
             key = (finding.kind, finding.subject)
-            if not untold.bars(finding) and (key not in found or _worse(finding, found[key])):
+            if not untold.bars(finding.source) and (key not in found or _worse(finding, found[key])):
                 found[key] = finding
     return sorted(found.values(), key=lambda finding: (_ORDER[finding.kind], finding.subject))
 

@@ -110,7 +110,9 @@ def _holders(addresses: Iterable[str], networks: Iterable[IPNetwork]) -> set[IPN
 
 def _long_listed(net: IPNetwork, row: InboundConnector, baseline: Baseline, start: datetime) -> bool:
     """Whether it stands in the connector for so long that mail from it could be expected."""
-    if row.changed_at is not None and row.changed_at.tzinfo is not None:
-        return row.changed_at <= start
     before = next((each for each in baseline.snapshot.known_connectors if each.name == row.name), None)
-    return before is not None and net in before.sender_networks and baseline.at <= start
+    if before is None or net not in before.sender_networks:
+        return False
+    # Without a date, or with one whose zone an export left out, the baseline's own age has to do.
+    changed = row.changed_at if row.changed_at is not None and row.changed_at.tzinfo is not None else baseline.at
+    return changed <= start

@@ -12,6 +12,7 @@ from sidedoor.audit.model import Verdict
 from sidedoor.policy.decision import Submission
 from sidedoor.report.words import count, day
 from sidedoor.store.model import Finding, KnownSender, Severity
+from sidedoor.watch.find.bounced import bounced
 from sidedoor.watch.find.door import (
     SETTLED,
     addresses,
@@ -35,7 +36,7 @@ _WEEKEND, _FORTNIGHT = 3, 14
 
 def find(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> Iterator[Finding]:
     """What became of the honest senders of the baseline."""
-    new = successors(sight, baseline)
+    new, refused = successors(sight, baseline), bounced(sight)
     for seen in sight.senders:
         known = baseline.senders.get(seen.key)
         if known is None or not known.accepted or not honest(seen):
@@ -43,7 +44,7 @@ def find(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> Iterator[F
         moved = _moved(seen, known, new.get(seen.key, []), sight, baseline)
         if moved is not None:
             yield moved
-        elif sight.history_until is not None and _expected(seen, sight):
+        elif sight.history_until is not None and seen.key not in refused and _expected(seen, sight):
             yield from _silent(seen, sight, baseline, thresholds)
 
 
@@ -157,8 +158,8 @@ def _silent(seen: SenderSight, sight: Sight, baseline: Baseline, thresholds: Thr
 def _silence(seen: SenderSight, habit: _Habit, *, shut: bool) -> Finding:
     last = seen.sender.last_seen
     text = (
-        f"Nothing since {day(last)}, {count(habit.silent, 'full day')}; it wrote on {count(habit.active, 'day')} before "
-        f"and never paused for more than {count(habit.pause, 'day')}."
+        f"Nothing since {day(last)}, {count(habit.silent, 'full day')}. It wrote on {count(habit.active, 'day')} and "
+        f"never paused for more than {count(habit.pause, 'day')}."
     )
     if shut:
         text += (
@@ -185,7 +186,7 @@ def _alive(seen: SenderSight, sight: Sight, closed: datetime) -> ReportedSight |
 def _reported(seen: SenderSight, row: ReportedSight) -> Finding:
     text = (
         f"Nothing has come here since {day(seen.sender.last_seen)}, when the door was closed, but other receivers' "
-        f"DMARC reports show {row.address} at work until {day(row.last)} ({row.passed:,} passed, {row.failed:,} failed). "
+        f"DMARC reports show {row.address} at work until {day(row.last)} ({row.passed:,} passed, {row.failed:,} not). "
         "Its mail to you is probably refused, and a refusal is invisible in the trace."
     )
     return made(

@@ -14,6 +14,7 @@ from sidedoor.probe.model import Verdict as Probed
 from sidedoor.report.words import count, day, minute
 from sidedoor.store.model import Finding, Severity
 from sidedoor.tenant.snapshot import ConnectorKind, TenantSnapshot
+from sidedoor.watch.find.bounced import bounced
 from sidedoor.watch.find.door import SETTLED, WEEK, addresses, attributed, closed_since, honest, known_until, told_of
 from sidedoor.watch.find.made import listed, made
 from sidedoor.watch.kinds import Kind
@@ -39,12 +40,7 @@ class _Case:
 
 
 def _refused(sight: Sight) -> Iterator[Finding]:
-    cases: dict[str, _Case] = {}
-    whose = _Owners(sight)
-    for bounce in sight.bounces:
-        if sight.now - WEEK <= bounce.at <= sight.now + SETTLED:
-            seen = whose.of(bounce)
-            cases.setdefault(seen.key if seen else _stranger(bounce), _Case(seen)).bounces.append(bounce)
+    cases = {subject: _Case(seen, bounces) for subject, (seen, bounces) in bounced(sight).items()}
     for seen in sight.senders:
         if honest(seen) and seen.blocked and seen.last_blocked and seen.last_blocked >= sight.now - WEEK:
             cases.setdefault(seen.key, _Case(seen))
@@ -65,44 +61,6 @@ def _cured(seen: SenderSight, case: _Case, taken: Mapping[str, datetime]) -> boo
     refused = {bounce.address for bounce in case.bounces if bounce.address} or addresses(seen.places)
     last = max([bounce.at for bounce in case.bounces] + ([seen.last_blocked] if seen.last_blocked else []))
     return bool(refused) and all(taken.get(address, last) > last for address in refused)
-
-
-def _stranger(bounce: BounceSight) -> str:
-    """A subject for whoever no sender of the report is: the same client has the same."""
-    return bounce.address or bounce.remote.lower() or bounce.envelope_sender.lower()
-
-
-class _Owners:
-    """Whose mail a bounce is about: by client address first, then by the envelope sender's address."""
-
-    def __init__(self, sight: Sight) -> None:
-        self._by_address: dict[str, list[SenderSight]] = {}
-        self._by_name: dict[str, list[SenderSight]] = {}
-        for seen in sight.senders:
-            for address in addresses(seen.places):
-                self._by_address.setdefault(address, []).append(seen)
-            for name in seen.sender.mail_from:
-                self._by_name.setdefault(name.lower(), []).append(seen)
-
-    def of(self, bounce: BounceSight) -> SenderSight | None:
-        """The sender; None where there is none, or where several could be and are not of one mind."""
-        name = bounce.envelope_sender.lower()
-        if bounce.address:
-            there = self._by_address.get(bounce.address, [])
-            return _one([seen for seen in there if name in map(str.lower, seen.sender.mail_from)] or there)
-        # A spoofer borrows the name and its bounces come to its owner: only a name that is one sender's tells.
-        named = [seen for seen in self._by_name.get(name, []) if "@" in name]
-        return _one([seen for seen in named if bounce.remote and _greets(seen, bounce.remote)] or named)
-
-
-def _greets(seen: SenderSight, remote: str) -> bool:
-    return remote.lower() in {name.lower() for name in seen.sender.helo}
-
-
-def _one(found: list[SenderSight]) -> SenderSight | None:
-    if len({seen.assessment for seen in found}) != 1:
-        return None
-    return min(found, key=lambda seen: (-seen.sender.messages, seen.key))
 
 
 def _refusal(subject: str, case: _Case, sight: Sight) -> Finding:

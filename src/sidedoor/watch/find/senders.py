@@ -36,10 +36,10 @@ def find(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> Iterator[F
 
 
 def _new(seen: SenderSight, baseline: Baseline) -> bool:
-    if seen.word in _DECIDED:
-        return False
     known = baseline.senders.get(seen.key)
-    return known is None or (not known.accepted and seen.sender.last_seen > known.last_seen + _BACK)
+    if known is None:
+        return seen.word not in _DECIDED
+    return not known.accepted and seen.sender.last_seen > known.last_seen + _BACK
 
 
 def _worth_it(seen: SenderSight, sight: Sight) -> bool:

@@ -65,20 +65,17 @@ def _by_day(senders: list[SenderSight]) -> Counter[date]:
 
 
 def _bursts(counts: Mapping[date, int], sight: Sight, thresholds: Thresholds) -> list[date]:
-    """Days far above the usual: the upper quartile of the 28 days before that were no bursts themselves."""
+    """Days far above the usual, which is the upper quartile of the 28 days before: a week of it, and it is usual."""
     assert sight.window is not None
-    first, found = sight.window[0].date(), list[date]()
+    first = sight.window[0].date()
+    found = []
     for each in sorted(counts):
-        before = [
-            counts.get(past, 0)
-            for ago in range(1, _BEFORE + 1)
-            if (past := each - _days(ago)) >= first and past not in found
-        ]
-        if len(before) < _LEAST_BEFORE and not found:
-            continue
-        usual = sorted(before)[len(before) * 3 // 4] if before else 0
-        if counts[each] >= max(thresholds.burst_messages, thresholds.burst_factor * usual):
-            found.append(each)
+        days = [each - _days(ago) for ago in range(1, _BEFORE + 1)]
+        before = sorted(counts.get(past, 0) for past in days if past >= first)
+        if len(before) >= _LEAST_BEFORE:
+            usual = before[len(before) * 3 // 4]
+            if counts[each] >= max(thresholds.burst_messages, thresholds.burst_factor * usual):
+                found.append(each)
     return found
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sidedoor.mail.fact import Unknown
-from sidedoor.store.model import Finding
 from sidedoor.tenant.snapshot import InboundConnector, TenantSnapshot
 from sidedoor.watch.find.itself import reason
 from sidedoor.watch.find.made import parts_of, subject_of
@@ -39,16 +38,13 @@ class Untold:
             parts.add((Part.PROBE, ""))
         return cls(frozenset(sources), frozenset(parts), frozenset(subject_of(seen.key) for seen in sight.senders))
 
-    def bars(self, finding: Finding) -> bool:
-        """Whether the source of a finding was not told, so that it cannot be believed now."""
-        family = finding.source.partition(":")[0]
-        return finding.source in self.sources or family in self.sources
+    def bars(self, source: str) -> bool:
+        """Whether a source was not told, so that a finding of it cannot be believed now."""
+        return source in self.sources or source.partition(":")[0] in self.sources
 
-    def keeps(self, finding: Finding) -> bool:
+    def keeps(self, kind: str, subject: str, source: str) -> bool:
         """Whether nobody can say that a finding of an earlier run is over."""
-        if self.bars(finding):
-            return True
-        return any(self._lacks(part, finding.subject) for part in parts_of(finding.kind))
+        return self.bars(source) or any(self._lacks(part, subject) for part in parts_of(kind))
 
     def _lacks(self, part: Part, subject: str) -> bool:
         if part.source in self.sources or (part, "") in self.parts or (part, subject) in self.parts:
