@@ -99,6 +99,7 @@ class Delivery:
     attempts: int = 0
     error: str = ""
     done_at: datetime | None = None
+    severity: Severity = Severity.INFO  # that the alert had when the message was made
 
 
 class Word(StrEnum):

@@ -61,44 +61,46 @@ def encode(value: object) -> Any:  # noqa: PLR0911  # one return for each kind o
 def decode(values: object) -> TenantSnapshot:
     """The snapshot that `encode` was given. Raises CodecError."""
     try:
-        body = _object(values)
+        body = members(values)
         return TenantSnapshot(
-            accepted_domains=_fact(body["accepted_domains"], _each(_accepted_domain)),
-            inbound_connectors=_fact(body["inbound_connectors"], _each(_connector)),
+            accepted_domains=fact_of(body["accepted_domains"], _each(_accepted_domain)),
+            inbound_connectors=fact_of(body["inbound_connectors"], _each(_connector)),
             reject_direct_send=_flag(body["reject_direct_send"]),
-            connection_filter=_fact(body["connection_filter"], _filter),
-            transport_rules=_fact(body["transport_rules"], _each(_rule)),
+            connection_filter=fact_of(body["connection_filter"], _filter),
+            transport_rules=fact_of(body["transport_rules"], _each(_rule)),
             name=str(body["name"]),
             tenant_id=str(body["tenant_id"]),
             mail_exchangers={
-                parse_domain(name): _fact(where, MailExchanger)
-                for name, where in _object(body["mail_exchangers"]).items()
+                parse_domain(name): fact_of(where, MailExchanger)
+                for name, where in members(body["mail_exchangers"]).items()
             },
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CodecError(f"no settings of a tenant ({type(error).__name__}: {str(error)[:200]})") from error
 
 
-def _object(value: object) -> Mapping[str, Any]:
+def members(value: object) -> Mapping[str, Any]:
+    """An object of JSON. Raises CodecError for anything else."""
     if not isinstance(value, Mapping):
         raise CodecError("an object is missing")
     return value
 
 
-def _fact(value: object, convert: Callable[[Any], T]) -> Fact[T]:
+def fact_of(value: object, convert: Callable[[Any], T]) -> Fact[T]:
+    """A fact as `encode` wrote it: unknown, or what `convert` makes of the value."""
     if isinstance(value, Mapping) and value.keys() == {"unknown"}:
         return Unknown(str(value["unknown"]))
     return convert(value)
 
 
 def _each(convert: Callable[[Mapping[str, Any]], T]) -> Callable[[list[Any]], tuple[T, ...]]:
-    return lambda items: tuple(convert(_object(item)) for item in items)
+    return lambda items: tuple(convert(members(item)) for item in items)
 
 
 def _flag(value: object) -> Fact[bool]:
     if isinstance(value, bool):
         return value
-    return _fact(value, _no_flag)
+    return fact_of(value, _no_flag)
 
 
 def _no_flag(value: object) -> bool:
@@ -107,7 +109,7 @@ def _no_flag(value: object) -> bool:
 
 def _accepted_domain(row: Mapping[str, Any]) -> AcceptedDomain:
     return AcceptedDomain(
-        parse_domain(row["domain"]), _fact(row["kind"], DomainKind), _flag(row["match_subdomains"]),
+        parse_domain(row["domain"]), fact_of(row["kind"], DomainKind), _flag(row["match_subdomains"]),
         is_default=bool(row["is_default"]), is_initial=bool(row["is_initial"]),
     )  # fmt: skip
 
@@ -144,6 +146,6 @@ def _filter(row: Mapping[str, Any]) -> ConnectionFilter:
 def _rule(row: Mapping[str, Any]) -> TransportRule:
     told = row["told"]
     return TransportRule(
-        str(row["name"]), int(row["priority"]), _flag(row["enabled"]), str(row["mode"]), dict(_object(row["settings"])),
+        str(row["name"]), int(row["priority"]), _flag(row["enabled"]), str(row["mode"]), dict(members(row["settings"])),
         None if told is None else frozenset(map(str, told)),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sidedoor.audit.model import Sender, Verdict
 from sidedoor.mail.fact import Fact
-from sidedoor.store.model import KnownSender, Word
+from sidedoor.store.model import KnownSender, Severity, Word
 from sidedoor.tenant.snapshot import MailExchanger, TenantSnapshot
 
 Place = tuple[str, str]
@@ -41,6 +41,7 @@ class SenderSight:
     """A sender of the report under its lasting key, with what a person decided and where it was seen.
 
     blocked: messages that a door which keeps a log refused (an edge's decision log), and when the last of them was.
+    method: the entrance that a person chose for it (`store.model.Decision`), "" nothing said.
     """
 
     key: str
@@ -49,6 +50,7 @@ class SenderSight:
     places: frozenset[Place]
     blocked: int = 0
     last_blocked: datetime | None = None
+    method: str = ""
 
     @property
     def assessment(self) -> Verdict:
@@ -152,10 +154,25 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
-    """What was accepted. at: since when. closed_since: when RejectDirectSend was first seen on, None where it is not.
+class Tolerated:
+    """A finding that was accepted as it was, and its source. mark: what it was about; another, or a worse severity, is
+    news.
+    """
 
-    senders: by key, those that belong there. Improvements are taken into the baseline by themselves (`baseline.grown`).
+    severity: Severity
+    mark: tuple[str, ...]
+    source: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What was accepted. at: since when. closed_since: when RejectDirectSend was first seen on without a break since,
+    None where it is not on.
+
+    senders: by key, those that belong there; one that is not `accepted` was taken out of service at its `last_seen`.
+    told: source -> when it was last told; what was never told has no baseline yet. tolerated: (kind, subject) ->
+    findings that a person said are right as they are. Improvements are taken in by themselves (`baseline.grown`).
     """
 
     at: datetime
@@ -163,6 +180,8 @@ class Baseline:
     snapshot: TenantSnapshot
     domains: Mapping[str, DomainSight]
     closed_since: datetime | None = None
+    told: Mapping[str, datetime] = field(default_factory=dict)
+    tolerated: Mapping[tuple[str, str], Tolerated] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +191,9 @@ class Thresholds:
     burst_messages, burst_factor: spoofs of a day, and so many times the usual day's. silent_factor, silent_days: an
     honest sender is silent after so many times its longest gap, at least so many days, if it was active on at least
     `regular_days`. certificate_days, address_days: before a certificate ends; since an address of a connector was seen.
-    stale_hours: since the history was complete. bypass_messages: sent directly, in a week.
+    stale_hours: since the history was complete, or the settings were read. bypass_messages: sent directly, in a week.
+    untold_hours: since DNS, a probe, bounces or certificates could be had. at_once: more alerts of one kind than these
+    in one run are told of in one message.
     """
 
     burst_messages: int = 20
@@ -184,3 +205,5 @@ class Thresholds:
     address_days: int = 60
     stale_hours: int = 48
     bypass_messages: int = 20
+    untold_hours: int = 72
+    at_once: int = 10

@@ -1,0 +1,56 @@
+"""Whose mail non-delivery reports are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sidedoor.watch.find.door import SETTLED, WEEK, addresses
+from sidedoor.watch.sight import BounceSight, SenderSight, Sight
+
+
+def bounced(sight: Sight) -> Mapping[str, tuple[SenderSight | None, list[BounceSight]]]:
+    """A sender's key, or what a client that nobody knows is called -> the sender, and its reports of the last week."""
+    whose, found = _Owners(sight), dict[str, tuple[SenderSight | None, list[BounceSight]]]()
+    for bounce in sight.bounces:
+        if sight.now - WEEK <= bounce.at <= sight.now + SETTLED:
+            seen = whose.of(bounce)
+            found.setdefault(seen.key if seen else _stranger(bounce), (seen, []))[1].append(bounce)
+    return found
+
+
+def _stranger(bounce: BounceSight) -> str:
+    """A subject for whoever no sender of the report is: the same client has the same."""
+    return bounce.address or bounce.remote.lower() or bounce.envelope_sender.lower()
+
+
+class _Owners:
+    """Whose mail a bounce is about: by client address first, then by the envelope sender's address."""
+
+    def __init__(self, sight: Sight) -> None:
+        self._by_address: dict[str, list[SenderSight]] = {}
+        self._by_name: dict[str, list[SenderSight]] = {}
+        for seen in sight.senders:
+            for address in addresses(seen.places):
+                self._by_address.setdefault(address, []).append(seen)
+            for name in seen.sender.mail_from:
+                self._by_name.setdefault(name.lower(), []).append(seen)
+
+    def of(self, bounce: BounceSight) -> SenderSight | None:
+        """The sender; None where there is none, or where several could be and are not of one mind."""
+        name = bounce.envelope_sender.lower()
+        if bounce.address:
+            there = self._by_address.get(bounce.address, [])
+            return _one([seen for seen in there if name in map(str.lower, seen.sender.mail_from)] or there)
+        # A spoofer borrows the name and its bounces come to its owner: only a name that is one sender's tells.
+        named = [seen for seen in self._by_name.get(name, []) if "@" in name]
+        return _one([seen for seen in named if bounce.remote and _greets(seen, bounce.remote)] or named)
+
+
+def _greets(seen: SenderSight, remote: str) -> bool:
+    return remote.lower() in {name.lower() for name in seen.sender.helo}
+
+
+def _one(found: list[SenderSight]) -> SenderSight | None:
+    if len({seen.assessment for seen in found}) != 1:
+        return None
+    return min(found, key=lambda seen: (-seen.sender.messages, seen.key))
