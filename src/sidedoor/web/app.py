@@ -14,10 +14,11 @@ from sidedoor.errors import SidedoorError, UnreachableError
 from sidedoor.web.access.access import admit, unforged
 from sidedoor.web.access.guard import Guard, Reach
 from sidedoor.web.access.rates import Tries
-from sidedoor.web.pages import senders, sign_in, tenants, today
+from sidedoor.web.pages import alerts, edge, plan, quarantine, records, senders, sign_in, tenants, today
 from sidedoor.web.pages.common import sign_in_first
 from sidedoor.web.problems import Problem, answer, wants_json
 from sidedoor.web.site import Site
+from sidedoor.web.streams import Streams
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ def make_app(site: Site, reach: Reach) -> FastAPI:
         dependencies=[Depends(admit), Depends(unforged)],
     )
     app.state.site, app.state.reach, app.state.tries = site, reach, Tries()
-    for module in (sign_in, tenants, today, senders):
+    app.state.streams = Streams()
+    for module in (sign_in, tenants, today, senders, plan, alerts, edge, quarantine, records):
         app.include_router(module.router)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http)

@@ -57,5 +57,12 @@ SEVERITY: Mapping[Severity, tuple[str, str]] = {
 MENU = (
     ("", "Today", "", ""),
     ("senders", "Senders", "senders", "sender waits for a word"),
+    ("what-if", "What if", "", ""),
+    ("plan", "Plan", "", ""),
+    ("alerts", "Alerts", "alerts", "new alert"),
+    ("edge", "Edge", "", ""),
+    ("quarantine", "Quarantine", "held", "message is held back"),
+    ("trail", "Trail", "", ""),
+    ("settings", "Settings", "", ""),
 )
 __all__ = ["DECIDED", "DUE", "DUE_STATE", "MENU", "ORDER", "REFUSED", "SEVERITY", "WORD", "signed"]

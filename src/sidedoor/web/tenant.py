@@ -7,7 +7,11 @@ from concurrent.futures import Executor
 from datetime import datetime
 from threading import Lock
 
+from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.store.tenant import TenantStore
+from sidedoor.tenant.codec import CodecError
+from sidedoor.watch import baseline_json
+from sidedoor.watch.sight import Baseline
 from sidedoor.watch.workspace import Workspace
 from sidedoor.web.book import Book, Shelf, Stamp
 from sidedoor.web.roll import Roll, roll_of
@@ -26,6 +30,7 @@ class Tenant:
         self._shelf = Shelf(workspace, readers)
         self._lock = Lock()
         self._roll: tuple[Stamp, int, Roll] | None = None
+        self._baseline: tuple[object, Fact[Baseline | None]] | None = None
 
     @property
     def name(self) -> str:
@@ -54,3 +59,28 @@ class Tenant:
         roll = roll_of(book, store.sender_keys(), store.decisions())
         self._roll = (book.stamp, revision, roll)
         return roll
+
+    def baseline(self) -> Fact[Baseline | None]:
+        """What was accepted, as of the last run that ended or the last answer given here; None before the first run.
+
+        It is large, and every run keeps it anew; so it is read once a run, and not for each page.
+        """
+        runs = self.store.last_runs(2)
+        mark = tuple((run.number, run.ended) for run in runs)
+        kept = self._baseline
+        if kept is None or kept[0] != mark:
+            kept = self._baseline = (mark, self._read_baseline())
+        return kept[1]
+
+    def forget_baseline(self) -> None:
+        """Read it again: somebody has accepted something."""
+        self._baseline = None
+
+    def _read_baseline(self) -> Fact[Baseline | None]:
+        found = self.store.baseline()
+        if found is None:
+            return None
+        try:
+            return baseline_json.decode(found.body)
+        except CodecError as error:
+            return Unknown(f"what was accepted cannot be read ({error})")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import string
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Request
+from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from sidedoor.store.model import Alert
@@ -23,6 +25,17 @@ from sidedoor.web.tenant import Tenant
 # What a page says was done just now: by code, so that no text travels in addresses.
 DONE: Mapping[str, str] = {
     "decided": "Kept.",
+    "acknowledged": "Noted that you know of it.",
+    "accepted": "Taken into the baseline: the next run does not find it any more.",
+    "snoozed": "No message about it until then.",
+    "awake": "Messages about it go out again.",
+    "ticked": "Ticked.",
+    "unticked": "Not ticked any more.",
+    "planned": "Planned anew.",
+    "released": "Released; the edge delivers it within moments.",
+    "deleted": "Deleted for good.",
+    "revoked": "That token is worthless now.",
+    "ended": "Their sessions are over.",
     "signed-out": "You are signed out.",
 }
 
@@ -113,3 +126,35 @@ def must(found: Any, what: str) -> Any:
     if found is None:
         raise Problem(404, what)
     return found
+
+
+def linked(path: str, **usual: str) -> Callable[..., str]:
+    """Makes addresses of a page: its own values, with some of them changed; empty ones are left out."""
+
+    def link(**changes: object) -> str:
+        values = {name: str(value) for name, value in (usual | changes).items() if value not in {"", None}}
+        return f"{path}{'?' if values else ''}{urlencode(values)}"
+
+    return link
+
+
+def attachment(name: str) -> dict[str, str]:
+    """Headers of a file to be kept; its name is plain ASCII, so that no header can be forged by it."""
+    safe = "".join(letter if letter in _PLAIN else "_" for letter in name)[:150]
+    return {"Content-Disposition": f'attachment; filename="{safe}"'}
+
+
+_PLAIN = frozenset(string.ascii_letters + string.digits + "._-")
+
+
+def download(content: bytes, name: str, media_type: str) -> Response:
+    """A file to be kept, never to be shown by the browser."""
+    return Response(content, media_type=media_type, headers=attachment(name))
+
+
+def _emptied(value: object) -> object:
+    """A form sends a field that nobody filled in as an empty text."""
+    return None if value == "" else value
+
+
+Empty = BeforeValidator(_emptied)

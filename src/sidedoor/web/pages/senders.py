@@ -11,7 +11,6 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request
-from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from sidedoor.audit.model import DayCount, Verdict
@@ -23,7 +22,7 @@ from sidedoor.web import labels
 from sidedoor.web.access.needs import needs
 from sidedoor.web.access.roles import Role
 from sidedoor.web.book import Book
-from sidedoor.web.pages.common import Here, Report, Who, at, back, must, no_report, render
+from sidedoor.web.pages.common import Empty, Here, Report, Who, at, back, must, no_report, render
 from sidedoor.web.query import DEFAULT_SIZE, Decided, DueFilter, Order, SenderQuery
 from sidedoor.web.roll import METHODS, Refused
 from sidedoor.web.service import senders as service
@@ -31,14 +30,6 @@ from sidedoor.web.service.deciding import MOST_NOTE, Invalid, Stale, Wanted, dec
 from sidedoor.web.tenant import Tenant
 
 router = APIRouter(include_in_schema=False)
-
-
-def _emptied(value: Any) -> Any:
-    """A form sends a field that nobody filled in as an empty text."""
-    return None if value == "" else value
-
-
-Empty = BeforeValidator(_emptied)
 
 
 def asked(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
-from sidedoor.store.model import Alert, Severity
+from sidedoor.store.errors import NotThereError
+from sidedoor.store.model import Alert, AlertFilter, Severity
+from sidedoor.store.tenant import TenantStore
+from sidedoor.web.access.visitor import Visitor
+from sidedoor.web.problems import Problem
 from sidedoor.web.service.describe import said
+from sidedoor.web.tenant import Tenant
 
 PAGE = 50
+MOST_SNOOZE = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +79,60 @@ def counts(alerts: Sequence[Alert]) -> tuple[SeverityCount, ...]:
             known = sum(1 for alert in mine if alert.acknowledged_at is not None)
             found.append(SeverityCount(severity, len(mine), known))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """A page of alerts, the newest first."""
+
+    items: tuple[AlertView, ...]
+    total: int
+    page: int
+    pages: int
+
+
+def alerts(tenant: Tenant, wanted: AlertFilter, page: int, size: int = PAGE) -> AlertPage:
+    """The page that was asked for; the last one where there are fewer. Raises SidedoorError."""
+    store = tenant.store
+    total = store.count_alerts(wanted)
+    pages = max(1, -(-total // size))
+    at = min(max(page, 1), pages)
+    senders = _senders(tenant)
+    found = tuple(view(alert, senders) for alert in store.alerts(wanted, size, (at - 1) * size))
+    return AlertPage(found, total, at, pages)
+
+
+def alert(tenant: Tenant, alert_id: str) -> AlertView:
+    """One alert. Raises Problem where there is none."""
+    found = tenant.store.alert(alert_id)
+    if found is None:
+        raise _NOT_THERE
+    return view(found, _senders(tenant))
+
+
+def acknowledge(tenant: Tenant, alert_id: str, visitor: Visitor) -> AlertView:
+    """Say that it is known. Raises Problem where there is none."""
+    return _answered(tenant, lambda store, at: store.acknowledge(alert_id, visitor.who, visitor.via, at))
+
+
+def snooze(tenant: Tenant, alert_id: str, until: datetime | None, visitor: Visitor) -> AlertView:
+    """No message about it before `until`, a year at most; None ends a snooze. Raises Problem."""
+    now = tenant.clock()
+    if until is not None and not now < until <= now + MOST_SNOOZE:
+        raise Problem(422, "A snooze ends in the future, within a year.")
+    return _answered(tenant, lambda store, at: store.snooze(alert_id, until, visitor.who, visitor.via, at))
+
+
+_NOT_THERE = Problem(404, "There is no such alert.")
+
+
+def _answered(tenant: Tenant, answer: Callable[[TenantStore, datetime], Alert]) -> AlertView:
+    try:
+        return view(answer(tenant.store, tenant.clock()), _senders(tenant))
+    except NotThereError:
+        raise _NOT_THERE from None
+
+
+def _senders(tenant: Tenant) -> frozenset[str]:
+    book = tenant.book()
+    return frozenset() if book is None else frozenset(tenant.roll(book).by_key)

@@ -54,7 +54,7 @@ _SENTENCES = {
 }
 
 
-def door(proofs: Sequence[Proof], since: datetime | None) -> Door:
+def door(proofs: Sequence[Proof], closed_since: datetime | None) -> Door:
     """proofs: the settings' first, each source once. What was seen before the settings were read is past."""
     telling = [proof for proof in proofs if proof.says is not DoorState.UNKNOWN]
     if telling and telling[0].source == SETTINGS:
@@ -63,6 +63,7 @@ def door(proofs: Sequence[Proof], since: datetime | None) -> Door:
     states = {proof.says for proof in telling}
     if len(states) == 1:
         state = states.pop()
+        since = closed_since if state is DoorState.CLOSED else None
         return Door(state, since, _HEADLINES[state], _SENTENCES[state], tuple(proofs))
     sentence = (
         "What the settings say and what was seen from outside do not agree."

@@ -9,7 +9,7 @@ from typing import Annotated
 from sidedoor.audit.model import DayCount, Verdict
 from sidedoor.report.answer import answer
 from sidedoor.store.model import Run
-from sidedoor.store.tenant import TenantStore
+from sidedoor.watch.sight import Baseline
 from sidedoor.web.book import Book
 from sidedoor.web.roll import Due, Entry, Roll, waiting
 from sidedoor.web.service import alerts as alerting
@@ -103,7 +103,7 @@ def morning(tenant: Tenant, book: Book) -> Morning:
         generated_at=book.audit.generated_at,
         window=None if window is None else Window(*window),
         stale=window is not None and now - window[1] > STALE,
-        door=door_of(book, store),
+        door=door_of(tenant, book),
         readiness=Readiness(answered.state, answered.headline, answered.sentence, answered.why),
         loss=_loss(roll),
         senders=len(roll.entries),
@@ -125,9 +125,10 @@ def run_of(run: Run) -> RunView:
     return RunView(run.started, run.ended, run.outcome, run.said)
 
 
-def door_of(book: Book, store: TenantStore) -> Door:
+def door_of(tenant: Tenant, book: Book) -> Door:
     """How the door stands, by everything that tells."""
     proofs: list[Proof] = [by_settings(book.settings.snapshot.reject_direct_send, book.settings.generated_at)]
+    store, baseline = tenant.store, tenant.baseline()
     probe = store.latest_observation("probe")
     if probe is not None:
         why = probe.body.get("why", ())
@@ -135,7 +136,8 @@ def door_of(book: Book, store: TenantStore) -> Door:
     bounced = [each for each in store.observations("bounce", limit=_MOST_BOUNCES) if each.body.get("code") == _REFUSED]
     if bounced:
         proofs.append(by_refusals(len(bounced), bounced[0].at))
-    return door(proofs, since=None)
+    closed = baseline.closed_since if isinstance(baseline, Baseline) else None
+    return door(proofs, closed)
 
 
 def _due(roll: Roll, today: date) -> list[Entry]:

@@ -52,6 +52,6 @@ def _told(tenant: Tenant) -> TenantRow:
         return TenantRow(tenant.name, True, DoorState.UNKNOWN, "", alerts, 0, 0, None, last)
     entries = tenant.roll(book).entries
     return TenantRow(
-        tenant.name, True, door_of(book, store).state, book.audit.readiness.state, alerts, len(waiting(entries)),
+        tenant.name, True, door_of(tenant, book).state, book.audit.readiness.state, alerts, len(waiting(entries)),
         sum(1 for entry in entries if entry.due(today) is Due.OVERDUE), book.audit.generated_at, last,
     )  # fmt: skip

@@ -28,7 +28,7 @@ from sidedoor.web.tenant import Tenant
 
 TICKS = "web.plan-ticks"
 _STILL = timedelta(days=3)  # as `plan.closing` judges who has moved
-_FOLDERS = {"scripts": "Scripts", "owners": "Letters to owners", "hunting": "Hunting queries"}
+FOLDERS = {"scripts": "Scripts", "owners": "Letters to owners", "hunting": "Hunting queries"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_FILES = 20_000
 _MOST_OCTETS = 64 << 20
@@ -295,7 +295,7 @@ def files_of(book: Book) -> tuple[PlanFile, ...]:
     names = {choice.sender: choice.name for choice in (book.plan.choices if book.plan else ())}
     found = [
         PlanFile(folder, path.name, path.stat().st_size, names.get(path.stem, _about(path.name)))
-        for folder in _FOLDERS
+        for folder in FOLDERS
         for path in sorted((book.folder / PLAN / folder).glob("*"))
         if _NAME.fullmatch(path.name) and path.is_file() and not path.is_symlink()
     ]

@@ -7,9 +7,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from sidedoor.mail.fact import Fact, Unknown
+from sidedoor.plan.apply import differences
 from sidedoor.tenant.snapshot import InboundConnector, TransportRule
+from sidedoor.watch.sight import Baseline
 from sidedoor.web.book import Book
 from sidedoor.web.service.describe import said
+from sidedoor.web.tenant import Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,14 @@ class SettingsView:
     always_allowed: Annotated[tuple[str, ...] | None, said("Addresses that pass the filters.")]
     always_refused: tuple[str, ...] | None
     unknown: Annotated[dict[str, str], said("Setting to why it is not known.")]
+    accepted_at: Annotated[datetime | None, said("Since when there is something to compare with.")]
+    changes: Annotated[tuple[str, ...] | None, said("How they differ from what was accepted; null: nothing to compare.")]
 
 
-def settings(book: Book) -> SettingsView:
-    """The settings for showing."""
-    snapshot = book.settings.snapshot
+def settings(tenant: Tenant, book: Book) -> SettingsView:
+    """The settings for showing. Raises SidedoorError."""
+    snapshot, baseline = book.settings.snapshot, tenant.baseline()
+    accepted = baseline if isinstance(baseline, Baseline) else None
     facts: dict[str, Fact[Any]] = {
         "RejectDirectSend": snapshot.reject_direct_send, "Accepted domains": snapshot.accepted_domains,
         "Inbound connectors": snapshot.inbound_connectors, "Transport rules": snapshot.transport_rules,
@@ -86,6 +92,8 @@ def settings(book: Book) -> SettingsView:
         None if lists is None else tuple(map(str, lists.allow)),
         None if lists is None else tuple(map(str, lists.block)),
         {name: fact.reason for name, fact in facts.items() if isinstance(fact, Unknown)},
+        None if accepted is None else accepted.at,
+        None if accepted is None else tuple(differences(accepted.snapshot, snapshot)),
     )  # fmt: skip
 
 

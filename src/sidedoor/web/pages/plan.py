@@ -1,0 +1,59 @@
+"""The plan as a checklist, and its files."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from sidedoor.web.access.needs import needs
+from sidedoor.web.access.roles import Role
+from sidedoor.web.book import Book
+from sidedoor.web.pages.common import Here, Report, Who, at, back, download, no_report, render
+from sidedoor.web.problems import Problem
+from sidedoor.web.service import planning
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/t/{tenant}/plan")
+@needs(Role.READER)
+def plan(request: Request, tenant: Here, book: Report) -> Response:
+    """The checklist."""
+    if book is None:
+        return no_report(request)
+    view = planning.plan(tenant, book)
+    names = {entry.key: entry.sender.name for entry in tenant.roll(book).entries}
+    return render(
+        request, "plan.html.j2", plan=view, names=names, folders=planning.FOLDERS, is_done=planning.is_done,
+        replan=False,
+    )  # fmt: skip
+
+
+@router.post("/t/{tenant}/plan/steps/{step}")
+@needs(Role.OPERATOR)
+def tick(tenant: Here, book: Report, visitor: Who, step: str, done: Annotated[bool, Form()]) -> Response:
+    """Say that a step is done, or is not."""
+    planning.tick(tenant, _there(book), step, done, visitor)
+    return back(at(tenant, "plan"), "ticked" if done else "unticked")
+
+
+@router.get("/t/{tenant}/plan/files/{folder}/{name}")
+@needs(Role.READER)
+def file(book: Report, folder: str, name: str) -> Response:
+    """A script, a letter or a query."""
+    return download(planning.file_of(_there(book), folder, name), name, "text/plain")
+
+
+@router.get("/t/{tenant}/plan.zip")
+@needs(Role.READER)
+def everything(tenant: Here, book: Report) -> Response:
+    """All files in one."""
+    return download(planning.archive(_there(book)), f"sidedoor-plan-{tenant.name}.zip", "application/zip")
+
+
+def _there(book: Book | None) -> Book:
+    if book is None:
+        raise Problem(404, "There is no report yet, and so no plan.")
+    return book
