@@ -19,10 +19,13 @@ from sidedoor.watch.sight import Baseline as Accepted
 from sidedoor.watch.workspace import open_workspace
 from tests.web.world import NOW
 
-MESSAGE = (
-    b"From: =?utf-8?q?Ch=C3=A9f?= <ceo@contoso.com>\r\nTo: anna@contoso.com\r\nSubject: Invoice <script>alert(1)</script>\r\n"
-    b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nPlease pay today.\r\n<img src=x onerror=alert(1)>\r\n"
-)
+MESSAGE = b"\r\n".join(
+    (
+        b"From: =?utf-8?q?Ch=C3=A9f?= <ceo@contoso.com>", b"To: anna@contoso.com",
+        b"Subject: Invoice <script>alert(1)</script>", b"MIME-Version: 1.0",
+        b"Content-Type: text/plain; charset=utf-8", b"", b"Please pay today.", b"<img src=x onerror=alert(1)>", b"",
+    )
+)  # fmt: skip
 
 
 def finding(kind: str, severity: Severity, title: str, subject: str = "", **changes: Any) -> Finding:
@@ -31,7 +34,7 @@ def finding(kind: str, severity: Severity, title: str, subject: str = "", **chan
         "text": "It was not so in the run before.", "advice": "Ask whoever changed it.", "source": "settings",
         "evidence": (("before", "on"), ("now", "off")),
     }  # fmt: skip
-    return Finding(kind, subject, severity, title, **given | changes)  # type: ignore[arg-type]
+    return Finding(kind, subject, severity, title, **given | changes)
 
 
 def alert(number: int, of: Finding, at: datetime = NOW, **changes: Any) -> Alert:

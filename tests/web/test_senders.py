@@ -73,7 +73,8 @@ def test_a_decision_is_kept_with_who_and_when(page: Served) -> None:
     key, browser = a_sender(page), page.browser(Role.OPERATOR, who="bo@contoso.com")
     form = {
         "csrf": csrf(browser.get(f"{BASE}/{key}").text), "version": "0", "assessment": "legitimate",
-        "owner": " facilities@contoso.com ", "method": "local-relay", "note": "Doors.\r\nSecond line", "due": "2026-12-01",
+        "owner": " facilities@contoso.com ", "method": "local-relay", "note": "Doors.\r\nSecond line",
+        "due": "2026-12-01",
     }  # fmt: skip
     answer = browser.post(f"{BASE}/{key}", data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{BASE}/{key}?done=decided")

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "List, show, release or delete what the edge holds back.",
     ),
     "spf": ("sidedoor.cli.spf:spf_command", "Show whom a domain's SPF record lets send, and what is wrong with it."),
+    "web": ("sidedoor.cli.web:web_command", "Serve the page of a workspace: what holds, what is due, what to decide."),
     "demo": ("sidedoor.cli.demo:demo_command", "Make an invented tenant to try the other commands on."),
 }
 EXIT_INPUT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 3, 70, 130, 141

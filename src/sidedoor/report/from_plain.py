@@ -24,7 +24,7 @@ def from_plain(kind: Any, value: Any) -> Any:  # noqa: PLR0911  # one return for
         return {from_plain(inner[0], key): from_plain(inner[1], item) for key, item in dict(value).items()}
     if kind is Certainty:
         return Certainty[str(value).upper()]
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints = _hints(kind)
         return kind(**{field.name: from_plain(hints[field.name], value[field.name]) for field in fields(kind)})
     if isinstance(kind, type) and issubclass(kind, Enum):

@@ -18,6 +18,7 @@ from sidedoor.report.atomic import write_files
 from sidedoor.report.escaping import environment
 from sidedoor.report.view import page
 
+
 def render(audit: Audit) -> str:
     """The page; the same audit gives the same text."""
     template = environment(PackageLoader("sidedoor.report")).get_template("report.html.j2")

@@ -42,7 +42,11 @@ class Sessions:
         found = (web_session.c.id_hash == _digest(id_hash), web_session.c.expires > now)
         with self._database.read() as connection:
             row = connection.execute(select(web_session).where(*found)).one_or_none()
-        return None if row is None else WebSession(row.id_hash, row.who, tuple(row.roles), row.expires, row.csrf, row.began)
+        return (
+            None
+            if row is None
+            else WebSession(row.id_hash, row.who, tuple(row.roles), row.expires, row.csrf, row.began)
+        )
 
     def drop_session(self, id_hash: str) -> None:
         """End a session."""

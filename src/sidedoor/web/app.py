@@ -13,14 +13,35 @@ from sidedoor import __version__
 from sidedoor.errors import SidedoorError, UnreachableError
 from sidedoor.web.access.access import admit, unforged
 from sidedoor.web.access.guard import Guard, Reach
+from sidedoor.web.access.provider import Provider
 from sidedoor.web.access.rates import Tries
-from sidedoor.web.pages import alerts, edge, plan, quarantine, records, senders, sign_in, tenants, today
+from sidedoor.web.api import document
+from sidedoor.web.pages import (
+    about,
+    alerts,
+    edge,
+    oidc,
+    plan,
+    quarantine,
+    records,
+    reference,
+    senders,
+    sign_in,
+    tenants,
+    today,
+    tokens,
+)
 from sidedoor.web.pages.common import sign_in_first
 from sidedoor.web.problems import Problem, answer, wants_json
 from sidedoor.web.site import Site
 from sidedoor.web.streams import Streams
 
 _log = logging.getLogger(__name__)
+
+
+PAGES = (about, alerts, edge, oidc, plan, quarantine, records, reference, senders, sign_in, tenants, today, tokens)
+ROUTERS = (*(page.router for page in PAGES), document.router, *document.ROUTERS)
+"""Everything that is served; each endpoint in them declares its role (`access.needs`), or is refused to everybody."""
 
 
 def make_app(site: Site, reach: Reach) -> FastAPI:
@@ -35,8 +56,9 @@ def make_app(site: Site, reach: Reach) -> FastAPI:
     )
     app.state.site, app.state.reach, app.state.tries = site, reach, Tries()
     app.state.streams = Streams()
-    for module in (sign_in, tenants, today, senders, plan, alerts, edge, quarantine, records):
-        app.include_router(module.router)
+    app.state.provider = None if site.settings.oidc is None else Provider(site.settings.oidc)
+    for router in ROUTERS:
+        app.include_router(router)
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -72,7 +94,9 @@ def _invalid(request: Request, error: Exception) -> Response:
 def _ours(request: Request, error: Exception) -> Response:
     """What can be told in a sentence; the sentence may name files, so it goes to the log and not to the page."""
     _log.warning("%s: %s", request.url.path, error)
-    detail = "The store does not answer." if isinstance(error, UnreachableError) else "A file or the store cannot be used."
+    detail = (
+        "The store does not answer." if isinstance(error, UnreachableError) else "A file or the store cannot be used."
+    )
     return answer(request.scope, Problem(503, f"{detail} The server's log says more.", headers={"Retry-After": "30"}))
 
 

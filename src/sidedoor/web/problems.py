@@ -56,8 +56,8 @@ def answer(scope: Scope, problem: Problem) -> Response:
                 "detail": problem.detail, **problem.more}  # fmt: skip
         content = json.dumps(body, ensure_ascii=True).encode("ascii")
         return Response(content, problem.status, problem.headers, PROBLEM_JSON)
-    content = page("problem.html.j2", title=title(problem.status), detail=problem.detail, status=problem.status)
-    return Response(content, problem.status, problem.headers, "text/html")
+    html = page("problem.html.j2", title=title(problem.status), detail=problem.detail, status=problem.status)
+    return Response(html, problem.status, problem.headers, "text/html")
 
 
 def refusal(scope: Scope, status: int, detail: str) -> Response:

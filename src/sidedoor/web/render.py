@@ -63,5 +63,3 @@ def paragraphs(text: str) -> Markup:
     """A person's note: its lines kept, everything in it escaped."""
     lines = [escape(clean(line)) for line in text.replace("\r\n", "\n").split(_LINES)]
     return Markup("<br>").join(lines)
-
-

@@ -63,7 +63,7 @@ def _secret(value: object) -> str:
     """`env:NAME`: what is secret does not stand in a file that is shown to others."""
     name = text(value)
     if not name.startswith("env:"):
-        raise TomlValueError("***", 'env:NAME, the environment variable that holds it')
+        raise TomlValueError("***", "env:NAME, the environment variable that holds it")
     return from_environment(name, WHAT)
 
 
@@ -76,6 +76,12 @@ def _url(value: object) -> str:
     if parts.scheme == "http" and not loopback:
         raise TomlValueError(value, "https, unless it is this machine")
     return address
+
+
+def _issuer(value: object) -> str:
+    """As it stands: a slash at its end is part of it (OpenID Connect Core 1.0 section 2, `iss`)."""
+    _url(value)
+    return text(value)
 
 
 def _origin(value: object) -> str:
@@ -121,7 +127,7 @@ def _tables(value: object) -> list[Any]:
 
 _TOP: Keys = {"public_url": _origin}
 _STORE: Keys = {"url": text}
-_OIDC: Keys = {"issuer": _url, "client_id": text, "client_secret": _secret, "claim": text, "scopes": texts}
+_OIDC: Keys = {"issuer": _issuer, "client_id": text, "client_secret": _secret, "claim": text, "scopes": texts}
 _GRANT: Keys = {"value": text, "role": _role, "tenants": _domains}
 _METRICS: Keys = {"token": _token}
 _SESSION: Keys = {"idle_minutes": whole(1, 1440), "hours": whole(1, 720)}

@@ -63,7 +63,7 @@ class Site:
     """What requests are answered from. `sessions` holds who is signed in and the tokens."""
 
     def __init__(
-        self, tenants: Mapping[str, Tenant], broken: Iterable[Broken], settings: WebSettings, stores: Stores,
+        self, tenants: Mapping[str, Tenant], broken: Iterable[Broken], settings: WebSettings, *, stores: Stores,
         sessions: Store, clock: Clock, readers: ThreadPoolExecutor,
     ) -> None:  # fmt: skip
         self.tenants, self.broken, self.settings = dict(tenants), tuple(broken), settings
@@ -97,4 +97,4 @@ def open_site(folders: Iterable[Path], settings: WebSettings, state: Path, clock
     if not tenants:
         raise UsageError(broken[0].why if broken else "no workspace to show")
     url = settings.store or f"sqlite:///{(state / SESSIONS).resolve().as_posix()}"
-    return Site(tenants, broken, settings, stores, stores.of(url), clock, readers)
+    return Site(tenants, broken, settings, stores=stores, sessions=stores.of(url), clock=clock, readers=readers)

@@ -26,7 +26,8 @@ class Tenant:
         self, workspace: Workspace, open_store: Callable[[Workspace], TenantStore], readers: Executor, clock: Clock
     ) -> None:
         self.workspace, self.clock = workspace, clock
-        self._open, self._store = open_store, None
+        self._open = open_store
+        self._store: TenantStore | None = None
         self._shelf = Shelf(workspace, readers)
         self._lock = Lock()
         self._roll: tuple[Stamp, int, Roll] | None = None

@@ -23,7 +23,7 @@ FIELD, HEADER = "csrf", "x-csrf-token"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class SignInNeeded(Problem):  # noqa: N818  # as Problem
+class SignInNeeded(Problem):  # as Problem
     """Nobody is known to ask."""
 
     def __init__(self) -> None:

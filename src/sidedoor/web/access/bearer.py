@@ -31,7 +31,7 @@ class Bearer:
 
 
 def make_bearer(
-    store: Store, label: str, grants: Sequence[Grant], who: str, expires: datetime, now: datetime
+    store: Store, label: str, grants: Sequence[Grant], *, who: str, expires: datetime, now: datetime
 ) -> tuple[str, Bearer]:
     """A new token: the secret, which is not seen again, and what is kept of it."""
     secret = _PREFIX + secrets.token_urlsafe(_BYTES)

@@ -17,13 +17,10 @@ from sidedoor.web.problems import refusal
 
 MOST_BODY = 64 * 1024  # octets; the longest form has a note of 4,000 characters
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_POLICY = "; ".join(
-    (
-        "default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self'", "connect-src 'self'",
-        "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'", "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
-    )
-)  # fmt: skip
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -119,7 +116,8 @@ async def _whole(receive: Receive) -> bytes | None:
         message = await receive()
         if message["type"] != "http.request":
             return body  # the client is gone; whoever reads on will be told
-        body += message.get("body", b"")
+        part: bytes = message.get("body", b"")
+        body += part
         if len(body) > MOST_BODY:
             return None
         if not message.get("more_body", False):

@@ -1,4 +1,4 @@
-"""Sessions: begun once somebody is known, found again by a cookie, over after a while. The cookie alone has the secret."""
+"""Sessions: begun once somebody is known, found again by a cookie, over after a while."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -40,9 +40,11 @@ DONE: Mapping[str, str] = {
 }
 
 
-def tenant_of(request: Request) -> Tenant:
+def tenant_of(
+    request: Request, tenant: Annotated[str, Path(description="The tenant's domain.", max_length=253)]
+) -> Tenant:
     """The tenant that the address names; `admit` has seen to it that there is one."""
-    return site_of(request).tenants[request.path_params["tenant"]]
+    return site_of(request).tenants[tenant]
 
 
 Here = Annotated[Tenant, Depends(tenant_of)]

@@ -29,7 +29,9 @@ _MOST_CURSOR = 1_000
 
 @router.get("/t/{tenant}/edge")
 @needs(Role.READER)
-def edge(request: Request, tenant: Here, after: Annotated[str | None, Query(max_length=_MOST_CURSOR)] = None) -> Response:
+def edge(
+    request: Request, tenant: Here, after: Annotated[str | None, Query(max_length=_MOST_CURSOR)] = None
+) -> Response:
     """The last decisions; with a script they go on by themselves."""
     return render(request, "edge.html.j2", found=edge_log.decisions(tenant, after), after=after)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import Enum
 from functools import partial
@@ -74,16 +74,14 @@ def _text(value: Any) -> str:
 
 @router.get("/t/{tenant}/senders")
 @needs(Role.READER)
-def senders(
-    request: Request, tenant: Here, book: Report, query: Annotated[SenderQuery, Depends(asked)]
-) -> Response:
+def senders(request: Request, tenant: Here, book: Report, query: Annotated[SenderQuery, Depends(asked)]) -> Response:
     """The table."""
     if book is None:
         return no_report(request)
     found = service.senders(book, tenant.roll(book), query, tenant.clock().date())
     return render(
-        request, "senders.html.j2", found=found, counts_all=len(tenant.roll(book).entries), query=query, link=partial(address, tenant, query), Order=Order,
-        choices=_CHOICES,
+        request, "senders.html.j2", found=found, counts_all=len(tenant.roll(book).entries), query=query,
+        link=partial(address, tenant, query), Order=Order, choices=_CHOICES,
     )  # fmt: skip
 
 
@@ -104,22 +102,32 @@ _CHOICES = (
 @needs(Role.READER)
 def sender(request: Request, tenant: Here, book: Report, key: str) -> Response:
     """One sender with everything."""
-    return _sender(request, tenant, book, key)
+    return _page(Asked(request, tenant, book, key))
 
 
-def _sender(
-    request: Request, tenant: Tenant, book: Book | None, key: str, status: int = 200, wanted: Wanted | None = None,
-    errors: Mapping[str, str] | None = None, stale: Stale | None = None,
-) -> Response:  # fmt: skip
-    """The page; with what somebody wanted to say, where it could not be kept."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which sender's page is wanted; with what somebody wanted to say, where it could not be kept."""
+
+    request: Request
+    tenant: Tenant
+    book: Book | None
+    key: str
+    wanted: Wanted | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+    stale: Stale | None = None
+
+
+def _page(asked: Asked, status: int = 200) -> Response:
+    tenant, book = asked.tenant, asked.book
     if book is None:
-        return no_report(request)
-    entry = must(tenant.roll(book).by_key.get(key), "There is no such sender in the newest report.")
-    of = service.sender(book, entry, tenant.store.trail(key, _MOST_TRAIL), tenant.clock().date())
+        return no_report(asked.request)
+    entry = must(tenant.roll(book).by_key.get(asked.key), "There is no such sender in the newest report.")
+    of = service.sender(book, entry, tenant.store.trail(asked.key, _MOST_TRAIL), tenant.clock().date())
     bars, charts = _days(of)
     return render(
-        request, "sender.html.j2", status, of=of, entry=entry, bars=bars, charts=charts, methods=METHODS, Word=Word,
-        most_note=MOST_NOTE, wanted=wanted or _kept(of), errors=errors or {}, stale=stale,
+        asked.request, "sender.html.j2", status, of=of, bars=bars, charts=charts, methods=METHODS, Word=Word,
+        most_note=MOST_NOTE, wanted=asked.wanted or _kept(of), errors=asked.errors, stale=asked.stale,
     )  # fmt: skip
 
 
@@ -156,7 +164,7 @@ def say(
     try:
         decide(tenant, key, wanted, version, visitor)
     except Invalid as error:
-        return _sender(request, tenant, book, key, 422, wanted, error.errors)
+        return _page(Asked(request, tenant, book, key, wanted, error.errors), 422)
     except Stale as error:
-        return _sender(request, tenant, book, key, 409, wanted, stale=error)
+        return _page(Asked(request, tenant, book, key, wanted, stale=error), 409)
     return back(at(tenant, "senders", key), "decided")

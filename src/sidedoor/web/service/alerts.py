@@ -12,7 +12,7 @@ from sidedoor.store.model import Alert, AlertFilter, Severity
 from sidedoor.store.tenant import TenantStore
 from sidedoor.web.access.visitor import Visitor
 from sidedoor.web.problems import Problem
-from sidedoor.web.service.describe import said
+from sidedoor.web.service.describe import doc
 from sidedoor.web.tenant import Tenant
 
 PAGE = 50
@@ -32,22 +32,22 @@ class AlertView:
     """One alert."""
 
     id: str
-    kind: Annotated[str, said("The reason id; docs/alerts.md explains each.")]
-    subject: Annotated[str, said("A sender's key, a connector's name, a domain; empty: the tenant.")]
+    kind: Annotated[str, doc("The reason id; docs/alerts.md explains each.")]
+    subject: Annotated[str, doc("A sender's key, a connector's name, a domain; empty: the tenant.")]
     severity: Severity
     title: str
     text: str
     advice: str
     evidence: tuple[EvidenceOf, ...]
-    open: Annotated[bool, said("Whether it still holds.")]
-    since: Annotated[datetime | None, said("When what it is about began, if that is known.")]
+    open: Annotated[bool, doc("Whether it still holds.")]
+    since: Annotated[datetime | None, doc("When what it is about began, if that is known.")]
     raised_at: datetime
-    seen_at: Annotated[datetime, said("The last run that found it.")]
+    seen_at: Annotated[datetime, doc("The last run that found it.")]
     recovered_at: datetime | None
     acknowledged_at: datetime | None
     acknowledged_by: str
     snoozed_until: datetime | None
-    sender: Annotated[str | None, said("Key of the sender that it is about.")]
+    sender: Annotated[str | None, doc("Key of the sender that it is about.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class SeverityCount:
 
     severity: Severity
     count: int
-    acknowledged: Annotated[int, said("How many of them somebody knows of.")]
+    acknowledged: Annotated[int, doc("How many of them somebody knows of.")]
 
 
 def view(alert: Alert, senders: frozenset[str]) -> AlertView:

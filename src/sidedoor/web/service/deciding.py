@@ -14,7 +14,7 @@ from sidedoor.store.model import Decision, Word
 from sidedoor.web.access.visitor import Visitor
 from sidedoor.web.problems import Problem
 from sidedoor.web.roll import METHODS
-from sidedoor.web.service.describe import said
+from sidedoor.web.service.describe import STRICT, doc
 from sidedoor.web.service.senders import Said, said_of
 from sidedoor.web.tenant import Tenant
 
@@ -27,14 +27,15 @@ _METHOD_NAMES = ", ".join(METHODS)
 class Wanted:
     """What somebody wants to say of a sender; all of it takes the place of what was said before."""
 
-    assessment: Annotated[Word, said("What it is; empty to say nothing.")] = Word.NONE
-    owner: Annotated[str, said("A mail address, or empty.", max_length=_MOST_OWNER)] = ""
-    method: Annotated[str, said(f"One of {_METHOD_NAMES}; or empty.", max_length=40)] = ""
-    note: Annotated[str, said("For colleagues.", max_length=MOST_NOTE)] = ""
-    due: Annotated[date | None, said("The day by which it must have moved.")] = None
+    __pydantic_config__ = STRICT
+    assessment: Annotated[Word, doc("What it is; empty to say nothing.")] = Word.NONE
+    owner: Annotated[str, doc("A mail address, or empty.", max_length=_MOST_OWNER)] = ""
+    method: Annotated[str, doc(f"One of {_METHOD_NAMES}; or empty.", max_length=40)] = ""
+    note: Annotated[str, doc("For colleagues.", max_length=MOST_NOTE)] = ""
+    due: Annotated[date | None, doc("The day by which it must have moved.")] = None
 
 
-class Invalid(Problem):  # noqa: N818  # as Problem
+class Invalid(Problem):  # as Problem
     """Values that cannot be taken: field -> what is wrong with it."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
@@ -42,7 +43,7 @@ class Invalid(Problem):  # noqa: N818  # as Problem
         self.errors = dict(errors)
 
 
-class Stale(Problem):  # noqa: N818  # as Problem
+class Stale(Problem):  # as Problem
     """Somebody else decided in between; `current` is what holds now."""
 
     def __init__(self, current: Decision) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.report import words
-from sidedoor.web.service.describe import said
+from sidedoor.web.service.describe import doc
 
 
 class DoorState(StrEnum):
@@ -25,7 +25,7 @@ class DoorState(StrEnum):
 class Proof:
     """What one source says."""
 
-    source: Annotated[str, said("settings, probe or refusals.")]
+    source: Annotated[str, doc("settings, probe or refusals.")]
     says: DoorState
     text: str
     at: datetime | None
@@ -36,7 +36,7 @@ class Door:
     """The state, since when, and by what it is proven."""
 
     state: DoorState
-    since: Annotated[datetime | None, said("Null where it is not known.")]
+    since: Annotated[datetime | None, doc("Null where it is not known.")]
     headline: str
     sentence: str
     proofs: tuple[Proof, ...]

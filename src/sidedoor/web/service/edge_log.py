@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from sidedoor.web.service.describe import said
+from sidedoor.web.service.describe import doc
 from sidedoor.web.tenant import Tenant
 
 SHOWN = 100
@@ -30,29 +30,29 @@ class EdgeDecision:
     """One decided recipient, as the log has it; texts are those of the client and no truth."""
 
     time: str
-    outcome: Annotated[str, said("What became of the recipient: accepted, refused, ...")]
-    verdict: Annotated[str, said("The rule's: accept, reject or quarantine.")]
+    outcome: Annotated[str, doc("What became of the recipient: accepted, refused, ...")]
+    verdict: Annotated[str, doc("The rule's: accept, reject or quarantine.")]
     client_ip: str
     helo: str
-    tls: Annotated[str, said("Version of TLS; empty without.")]
+    tls: Annotated[str, doc("Version of TLS; empty without.")]
     envelope_sender: str
     header_from: str
     recipient: str
     submission: str
     connector: str
-    reply: Annotated[str, said("What the client was told.")]
+    reply: Annotated[str, doc("What the client was told.")]
     reasons: tuple[str, ...]
-    audit_only: Annotated[bool, said("Whether refusals were only written down.")]
+    audit_only: Annotated[bool, doc("Whether refusals were only written down.")]
 
 
 @dataclass(frozen=True, slots=True)
 class EdgePage:
     """Decisions, the newest first."""
 
-    configured: Annotated[bool, said("Whether the workspace's settings name a log.")]
+    configured: Annotated[bool, doc("Whether the workspace's settings name a log.")]
     items: tuple[EdgeDecision, ...]
-    unreadable: Annotated[int, said("Lines that are no decision.")]
-    cursor: Annotated[str, said("For `after`: what comes later than this page.")]
+    unreadable: Annotated[int, doc("Lines that are no decision.")]
+    cursor: Annotated[str, doc("For `after`: what comes later than this page.")]
 
 
 def decisions(tenant: Tenant, after: str | None = None) -> EdgePage:

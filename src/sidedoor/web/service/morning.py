@@ -14,7 +14,7 @@ from sidedoor.web.book import Book
 from sidedoor.web.roll import Due, Entry, Roll, waiting
 from sidedoor.web.service import alerts as alerting
 from sidedoor.web.service.alerts import AlertView, SeverityCount
-from sidedoor.web.service.describe import said
+from sidedoor.web.service.describe import doc
 from sidedoor.web.service.door import Door, Proof, by_probe, by_refusals, by_settings, door
 from sidedoor.web.service.senders import SenderRow, row_of
 from sidedoor.web.tenant import Tenant
@@ -29,7 +29,7 @@ _REFUSED = "5.7.68"
 class Readiness:
     """Whether the door can be closed."""
 
-    state: Annotated[str, said("ready, not-ready or undetermined.")]
+    state: Annotated[str, doc("ready, not-ready or undetermined.")]
     headline: str
     sentence: str
     why: tuple[str, ...]
@@ -42,8 +42,8 @@ class Loss:
     legitimate: int
     unclear: int
     spoofing: int
-    undetermined: Annotated[int, said("Messages for which it cannot be told.")]
-    honest_senders: Annotated[int, said("Honest senders that would, or may, lose mail.")]
+    undetermined: Annotated[int, doc("Messages for which it cannot be told.")]
+    honest_senders: Annotated[int, doc("Honest senders that would, or may, lose mail.")]
     unclear_senders: int
 
 
@@ -53,7 +53,7 @@ class RunView:
 
     started: datetime
     ended: datetime | None
-    outcome: Annotated[str, said("done, incomplete or failed; empty: it did not end.")]
+    outcome: Annotated[str, doc("done, incomplete or failed; empty: it did not end.")]
     said: tuple[str, ...]
 
 
@@ -70,23 +70,23 @@ class Morning:
     """One tenant at a glance."""
 
     tenant: str
-    generated_at: Annotated[datetime, said("When the report was made.")]
+    generated_at: Annotated[datetime, doc("When the report was made.")]
     window: Window | None
-    stale: Annotated[bool, said("Whether the history ends more than two days ago.")]
+    stale: Annotated[bool, doc("Whether the history ends more than two days ago.")]
     door: Door
     readiness: Readiness
     loss: Loss
     senders: int
     messages: int
-    alerts: Annotated[tuple[SeverityCount, ...], said("Open alerts, the worst first.")]
+    alerts: Annotated[tuple[SeverityCount, ...], doc("Open alerts, the worst first.")]
     top_alerts: tuple[AlertView, ...]
-    waiting: Annotated[int, said("Senders that closing the door waits for a person to judge.")]
+    waiting: Annotated[int, doc("Senders that closing the door waits for a person to judge.")]
     top_waiting: tuple[SenderRow, ...]
     overdue: int
-    soon: Annotated[int, said("Due within a week.")]
+    soon: Annotated[int, doc("Due within a week.")]
     top_due: tuple[SenderRow, ...]
     last_run: RunView | None
-    timeline: Annotated[tuple[DayCount, ...], said("Direct Send by day.")]
+    timeline: Annotated[tuple[DayCount, ...], doc("Direct Send by day.")]
 
 
 def morning(tenant: Tenant, book: Book) -> Morning:

@@ -11,7 +11,7 @@ from sidedoor.errors import SidedoorError
 from sidedoor.web.roll import Due, waiting
 from sidedoor.web.service import alerts as alerting
 from sidedoor.web.service.alerts import SeverityCount
-from sidedoor.web.service.describe import said
+from sidedoor.web.service.describe import doc
 from sidedoor.web.service.door import DoorState
 from sidedoor.web.service.morning import RunView, door_of, run_of
 from sidedoor.web.tenant import Tenant
@@ -21,12 +21,12 @@ from sidedoor.web.tenant import Tenant
 class TenantRow:
     """One tenant in the list."""
 
-    tenant: Annotated[str, said("Its domain.")]
-    reachable: Annotated[bool, said("False where its store or its report cannot be read.")]
+    tenant: Annotated[str, doc("Its domain.")]
+    reachable: Annotated[bool, doc("False where its store or its report cannot be read.")]
     door: DoorState
-    readiness: Annotated[str, said("ready, not-ready or undetermined; empty before the first report.")]
+    readiness: Annotated[str, doc("ready, not-ready or undetermined; empty before the first report.")]
     alerts: tuple[SeverityCount, ...]
-    waiting: Annotated[int, said("Senders that closing the door waits for a person to judge.")]
+    waiting: Annotated[int, doc("Senders that closing the door waits for a person to judge.")]
     overdue: int
     generated_at: datetime | None
     last_run: RunView | None

@@ -23,7 +23,7 @@ from sidedoor.web.access.visitor import Visitor
 from sidedoor.web.book import PLAN, Book
 from sidedoor.web.problems import Problem
 from sidedoor.web.roll import Roll
-from sidedoor.web.service.describe import said
+from sidedoor.web.service.describe import doc
 from sidedoor.web.tenant import Tenant
 
 TICKS = "web.plan-ticks"
@@ -55,26 +55,26 @@ class Tick:
 class Step:
     """One step of the plan, in order."""
 
-    id: Annotated[str, said("The same in the next plan, as long as it is the same step.")]
+    id: Annotated[str, doc("The same in the next plan, as long as it is the same step.")]
     number: int
     stage: Stage
-    target: Annotated[str, said("A connector, a rule, a sender; empty: the tenant.")]
+    target: Annotated[str, doc("A connector, a rule, a sender; empty: the tenant.")]
     effect: str
     way_back: str
-    senders: Annotated[tuple[str, ...], said("Keys of the senders that it is for.")]
-    shown: Annotated[Shown, said("What the newest settings and the history show.")]
-    evidence: Annotated[str, said("By what.")]
-    ticked: Annotated[Tick | None, said("What a person said; null: nothing.")]
-    script: Annotated[str | None, said("The script that makes it, among `files`.")]
+    senders: Annotated[tuple[str, ...], doc("Keys of the senders that it is for.")]
+    shown: Annotated[Shown, doc("What the newest settings and the history show.")]
+    evidence: Annotated[str, doc("By what.")]
+    ticked: Annotated[Tick | None, doc("What a person said; null: nothing.")]
+    script: Annotated[str | None, doc("The script that makes it, among `files`.")]
 
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
     """A file of the plan."""
 
-    folder: Annotated[str, said("scripts, owners or hunting.")]
+    folder: Annotated[str, doc("scripts, owners or hunting.")]
     name: str
-    size: Annotated[int, said("Octets.")]
+    size: Annotated[int, doc("Octets.")]
     about: str
 
 
@@ -84,7 +84,7 @@ class BlockerView:
 
     id: str
     text: str
-    sender: Annotated[str | None, said("Key of the sender that it is about.")]
+    sender: Annotated[str | None, doc("Key of the sender that it is about.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +94,15 @@ class DateView:
     on: date
     text: str
     source: str
-    sender: Annotated[str | None, said("Key of the sender whose date it is.")]
+    sender: Annotated[str | None, doc("Key of the sender whose date it is.")]
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Replayed:
     """The same history, decided again with the plan in place; messages."""
 
     messages: int
-    refused_before: Annotated[int, said("If the door were closed today, nothing else done.")]
+    refused_before: Annotated[int, doc("If the door were closed today, nothing else done.")]
     refused_after: int
     honest_refused: int
     honest_undetermined: int
@@ -114,7 +114,7 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class MethodCount:
     """A method, and how many senders take it."""
 
     method: str
@@ -127,14 +127,14 @@ class PlanView:
 
     there: bool
     generated_at: datetime | None
-    outdated: Annotated[bool, said("Whether somebody has decided something since.")]
+    outdated: Annotated[bool, doc("Whether somebody has decided something since.")]
     ready: bool
     steps: tuple[Step, ...]
-    done: Annotated[int, said("Steps that are ticked, or shown to be done.")]
+    done: Annotated[int, doc("Steps that are ticked, or shown to be done.")]
     blockers: tuple[BlockerView, ...]
     dates: tuple[DateView, ...]
-    proof: Proof | None
-    methods: tuple[Kept, ...]
+    proof: Replayed | None
+    methods: tuple[MethodCount, ...]
     notes: tuple[str, ...]
     files: tuple[PlanFile, ...]
 
@@ -165,7 +165,7 @@ def is_done(step: Step) -> bool:
 
 def step_id(change: Change) -> str:
     """Of what the step is, not of its number: a plan that is made anew keeps its ticks."""
-    digest = hashlib.sha256("\0".join((change.stage.value, change.target)).encode("utf-8", "surrogatepass"))
+    digest = hashlib.sha256(f"{change.stage.value}\0{change.target}".encode("utf-8", "surrogatepass"))
     return f"{change.stage.value}-{digest.hexdigest()[:10]}"
 
 
@@ -191,9 +191,7 @@ def _ticks(tenant: Tenant) -> Mapping[str, Any]:
     return kept if isinstance(kept, dict) else {}
 
 
-def _step(
-    change: Change, book: Book, roll: Roll, ticks: Mapping[str, Any], files: Iterable[PlanFile]
-) -> Step:
+def _step(change: Change, book: Book, roll: Roll, ticks: Mapping[str, Any], files: Iterable[PlanFile]) -> Step:
     assert book.plan is not None
     name = step_id(change)
     kept = ticks.get(name)
@@ -274,20 +272,22 @@ def _dates(made: Plan, roll: Roll) -> list[DateView]:
     return sorted(found, key=lambda each: (each.on, each.text))
 
 
-def _proof(made: Plan) -> Proof:
+def _proof(made: Plan) -> Replayed:
     replay = made.replay
-    return Proof(
+    return Replayed(
         replay.messages, replay.before.refused, replay.after.refused, replay.honest_refused, replay.honest_undetermined,
         replay.unsavable_refused, replay.unclear_refused, replay.spoofing_refused, replay.spoofing_admitted,
         replay.newly_restricted,
     )  # fmt: skip
 
 
-def _methods(choices: Iterable[Choice]) -> list[Kept]:
+def _methods(choices: Iterable[Choice]) -> list[MethodCount]:
     counts: dict[str, int] = {}
     for choice in choices:
         counts[choice.method.value] = counts.get(choice.method.value, 0) + 1
-    return [Kept(method, count) for method, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))]
+    return [
+        MethodCount(method, count) for method, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    ]
 
 
 def files_of(book: Book) -> tuple[PlanFile, ...]:

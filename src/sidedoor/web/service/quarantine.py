@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from sidedoor.edge.spool.store import Store
 from sidedoor.store.model import TrailEntry
 from sidedoor.web.access.visitor import Visitor
 from sidedoor.web.problems import Problem
-from sidedoor.web.service.describe import said
+from sidedoor.web.service.describe import doc
 from sidedoor.web.service.mail_view import Field, Part, view_of
 from sidedoor.web.tenant import Tenant
 
@@ -28,17 +28,17 @@ class HeldRow:
 
     id: str
     received_at: datetime
-    envelope_sender: Annotated[str, said("Empty: the null reverse-path.")]
+    envelope_sender: Annotated[str, doc("Empty: the null reverse-path.")]
     recipients: tuple[str, ...]
-    size: Annotated[int, said("Octets.")]
-    why: Annotated[str, said("The transport rule that decided, and its reasons.")]
+    size: Annotated[int, doc("Octets.")]
+    why: Annotated[str, doc("The transport rule that decided, and its reasons.")]
 
 
 @dataclass(frozen=True, slots=True)
 class HeldPage:
     """All of them, the oldest first, up to a bound."""
 
-    configured: Annotated[bool, said("Whether the workspace's settings name an edge's spool.")]
+    configured: Annotated[bool, doc("Whether the workspace's settings name an edge's spool.")]
     items: tuple[HeldRow, ...]
     total: int
 
@@ -47,9 +47,9 @@ class HeldPage:
 class HeldMessage(HeldRow):
     """One message as text. Nothing of it is rendered, opened or asked for."""
 
-    fields: Annotated[tuple[Field, ...], said("Its header fields, decoded, up to a bound.")]
-    text: Annotated[str, said("Its first plain text, or its source where it has none; cut at 20,000 characters.")]
-    is_source: Annotated[bool, said("Whether `text` is the source.")]
+    fields: Annotated[tuple[Field, ...], doc("Its header fields, decoded, up to a bound.")]
+    text: Annotated[str, doc("Its first plain text, or its source where it has none; cut at 20,000 characters.")]
+    is_source: Annotated[bool, doc("Whether `text` is the source.")]
     cut: bool
     parts: tuple[Part, ...]
 
@@ -99,7 +99,7 @@ def _act(tenant: Tenant, message_id: str, visitor: Visitor, what: str, act: Call
             raise
 
 
-def _note(tenant: Tenant, visitor: Visitor, what: str, subject: str, about: dict[str, object]) -> None:
+def _note(tenant: Tenant, visitor: Visitor, what: str, subject: str, about: Mapping[str, object]) -> None:
     tenant.store.note(TrailEntry(tenant.clock(), visitor.who, visitor.via, what, subject, about, {}))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from sidedoor.audit.model import Verdict
 from sidedoor.plan.model import Choice, Plan
@@ -16,7 +16,7 @@ from sidedoor.store.model import Decision, TrailEntry, Word
 from sidedoor.web.book import Book
 from sidedoor.web.query import SenderQuery, find
 from sidedoor.web.roll import Due, Entry, Refused, Roll
-from sidedoor.web.service.describe import said
+from sidedoor.web.service.describe import doc
 from sidedoor.web.service.trail import TrailLine, lines_of
 
 _FEW = 3
@@ -28,41 +28,41 @@ _MOST_DAYS = 400
 class Said:
     """What people decided of a sender."""
 
-    assessment: Annotated[Word, said("What it is; empty where nobody has said anything.")]
-    owner: Annotated[str, said("The mail address of whoever looks after it.")]
-    method: Annotated[str, said("The way in that it is to take, as in plan.toml; empty where it is left to the plan.")]
+    assessment: Annotated[Word, doc("What it is; empty where nobody has said anything.")]
+    owner: Annotated[str, doc("The mail address of whoever looks after it.")]
+    method: Annotated[str, doc("The way in that it is to take, as in plan.toml; empty where it is left to the plan.")]
     note: str
-    due: Annotated[date | None, said("The day by which it must have moved.")]
-    by: Annotated[str, said("Who decided last.")]
+    due: Annotated[date | None, doc("The day by which it must have moved.")]
+    by: Annotated[str, doc("Who decided last.")]
     at: datetime | None
-    version: Annotated[int, said("Rises with each change; 0 where nothing was ever said.")]
+    version: Annotated[int, doc("Rises with each change; 0 where nothing was ever said.")]
 
 
 @dataclass(frozen=True, slots=True)
 class SenderRow:
     """One device, application, service or attacker."""
 
-    key: Annotated[str, said("Stays the same from report to report.")]
-    id: Annotated[str, said("Its id in report.json.")]
+    key: Annotated[str, doc("Stays the same from report to report.")]
+    id: Annotated[str, doc("Its id in report.json.")]
     name: str
-    assessment: Annotated[Verdict, said("A person's word, else the audit's.")]
-    audit_assessment: Annotated[Verdict, said("What the audit says.")]
-    confidence: Annotated[float, said("Of the audit's assessment, 0 to 1.")]
+    assessment: Annotated[Verdict, doc("A person's word, else the audit's.")]
+    audit_assessment: Annotated[Verdict, doc("What the audit says.")]
+    confidence: Annotated[float, doc("Of the audit's assessment, 0 to 1.")]
     decision: Said
-    due: Annotated[Due, said("How it stands to its due date.")]
-    submission: Annotated[Submission, said("How its mail got in.")]
-    refused: Annotated[Refused, said("Whether RejectDirectSend would refuse its mail.")]
-    in_the_way: Annotated[bool, said("Whether closing the door today would, or may, lose its mail.")]
-    messages: Annotated[int, said("Messages in the window, counted per recipient.")]
-    messages_refused: Annotated[int, said("Messages that RejectDirectSend would refuse.")]
-    messages_unknown: Annotated[int, said("Messages for which that cannot be told.")]
-    messages_blocked: Annotated[int, said("Messages that a door which keeps a log has refused.")]
+    due: Annotated[Due, doc("How it stands to its due date.")]
+    submission: Annotated[Submission, doc("How its mail got in.")]
+    refused: Annotated[Refused, doc("Whether RejectDirectSend would refuse its mail.")]
+    in_the_way: Annotated[bool, doc("Whether closing the door today would, or may, lose its mail.")]
+    messages: Annotated[int, doc("Messages in the window, counted per recipient.")]
+    messages_refused: Annotated[int, doc("Messages that RejectDirectSend would refuse.")]
+    messages_unknown: Annotated[int, doc("Messages for which that cannot be told.")]
+    messages_blocked: Annotated[int, doc("Messages that a door which keeps a log has refused.")]
     recipients: int
     active_days: int
     first_seen: datetime
     last_seen: datetime
-    networks: Annotated[tuple[str, ...], said("The first few; the sender itself has all.")]
-    why: Annotated[str, said("The reason that weighs most.")]
+    networks: Annotated[tuple[str, ...], doc("The first few; the sender itself has all.")]
+    why: Annotated[str, doc("The reason that weighs most.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class SenderPage:
     """A page of the table."""
 
     items: tuple[SenderRow, ...]
-    total: Annotated[int, said("How many there are in all pages.")]
+    total: Annotated[int, doc("How many there are in all pages.")]
     page: int
     pages: int
 
@@ -81,15 +81,15 @@ class Evidence:
 
     id: str
     text: str
-    weight: Annotated[float, said("Positive speaks for an honest sender.")]
+    weight: Annotated[float, doc("Positive speaks for an honest sender.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where it was seen."""
 
-    address: Annotated[str, said("The client address; empty where unknown.")]
-    domain: Annotated[str, said("Domain of envelope senders; empty where unknown.")]
+    address: Annotated[str, doc("The client address; empty where unknown.")]
+    domain: Annotated[str, doc("Domain of envelope senders; empty where unknown.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +104,22 @@ class DayOf:
 class SenderDetail(SenderRow):
     """One sender with all there is to know."""
 
-    reasons: Annotated[tuple[Evidence, ...], said("Everything that was weighed, the heaviest first.")]
-    balance: Annotated[float, said("Sum of the weights.")]
+    reasons: Annotated[tuple[Evidence, ...], doc("Everything that was weighed, the heaviest first.")]
+    balance: Annotated[float, doc("Sum of the weights.")]
     recommendation: str
     service: str | None
-    product: Annotated[str | None, said("The entry of the catalogue that it is, where something proves it.")]
-    claims_product: Annotated[str | None, said("The entry that it says it is, where nothing proves any.")]
+    product: Annotated[str | None, doc("The entry of the catalogue that it is, where something proves it.")]
+    claims_product: Annotated[str | None, doc("The entry that it says it is, where nothing proves any.")]
     envelope_domains: tuple[str, ...]
-    mail_from: Annotated[tuple[str, ...], said("Envelope senders, the commonest first, up to 50.")]
-    header_from: Annotated[tuple[str, ...], said("Addresses people see, up to 50.")]
+    mail_from: Annotated[tuple[str, ...], doc("Envelope senders, the commonest first, up to 50.")]
+    header_from: Annotated[tuple[str, ...], doc("Addresses people see, up to 50.")]
     helo: tuple[str, ...]
-    authentication: Annotated[dict[str, dict[str, int]], said("spf, dkim, dmarc, ...: result to messages.")]
-    places: Annotated[tuple[Place, ...], said(f"Up to {_MOST_PLACES}.")]
-    days: Annotated[tuple[DayOf, ...], said("Days with messages.")]
+    authentication: Annotated[dict[str, dict[str, int]], doc("spf, dkim, dmarc, ...: result to messages.")]
+    places: Annotated[tuple[Place, ...], doc(f"Up to {_MOST_PLACES}.")]
+    days: Annotated[tuple[DayOf, ...], doc("Days with messages.")]
     last_blocked: datetime | None
-    plan: Annotated[Choice | None, said("What the plan does about it.")]
-    trail: Annotated[tuple[TrailLine, ...], said("Who decided what, the newest first.")]
+    plan: Annotated[Choice | None, doc("What the plan does about it.")]
+    trail: Annotated[tuple[TrailLine, ...], doc("Who decided what, the newest first.")]
 
 
 def said_of(decision: Decision) -> Said:
@@ -135,7 +135,7 @@ def row_of(entry: Entry, book: Book, today: date) -> SenderRow:
     return SenderRow(**_row(entry, book, today))
 
 
-def _row(entry: Entry, book: Book, today: date) -> dict[str, object]:
+def _row(entry: Entry, book: Book, today: date) -> dict[str, Any]:
     sender = entry.sender
     return {
         "key": entry.key, "id": sender.id, "name": sender.name, "assessment": entry.assessment,
@@ -179,7 +179,7 @@ def sender(book: Book, entry: Entry, trail: Sequence[TrailEntry], today: date) -
         last_blocked=seen.last_blocked,
         plan=_choice(book.plan, of.id),
         trail=lines_of(trail),
-    )  # type: ignore[arg-type]
+    )
 
 
 def _choice(plan: Plan | None, sender_id: str) -> Choice | None:

@@ -11,7 +11,7 @@ from sidedoor.plan.apply import differences
 from sidedoor.tenant.snapshot import InboundConnector, TransportRule
 from sidedoor.watch.sight import Baseline
 from sidedoor.web.book import Book
-from sidedoor.web.service.describe import said
+from sidedoor.web.service.describe import doc
 from sidedoor.web.tenant import Tenant
 
 
@@ -20,8 +20,8 @@ class DomainView:
     """An accepted domain."""
 
     domain: str
-    kind: Annotated[str, said("Authoritative, InternalRelay, ExternalRelay; empty: not known.")]
-    mx: Annotated[str, said("Where its MX leads: exchange-online, elsewhere, mixed, none; empty: not known.")]
+    kind: Annotated[str, doc("Authoritative, InternalRelay, ExternalRelay; empty: not known.")]
+    mx: Annotated[str, doc("Where its MX leads: exchange-online, elsewhere, mixed, none; empty: not known.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class ConnectorView:
     kind: str
     enabled: bool | None
     sender_domains: tuple[str, ...]
-    matches: Annotated[tuple[str, ...], said("Addresses and the certificate's name that it knows its own by.")]
-    restricts: Annotated[tuple[str, ...], said("What it refuses mail of its domains by.")]
+    matches: Annotated[tuple[str, ...], doc("Addresses and the certificate's name that it knows its own by.")]
+    restricts: Annotated[tuple[str, ...], doc("What it refuses mail of its domains by.")]
     require_tls: bool | None
     treat_messages_as_internal: bool | None
     warnings: tuple[str, ...]
@@ -59,11 +59,11 @@ class SettingsView:
     domains: tuple[DomainView, ...] | None
     connectors: tuple[ConnectorView, ...] | None
     rules: tuple[RuleView, ...] | None
-    always_allowed: Annotated[tuple[str, ...] | None, said("Addresses that pass the filters.")]
+    always_allowed: Annotated[tuple[str, ...] | None, doc("Addresses that pass the filters.")]
     always_refused: tuple[str, ...] | None
-    unknown: Annotated[dict[str, str], said("Setting to why it is not known.")]
-    accepted_at: Annotated[datetime | None, said("Since when there is something to compare with.")]
-    changes: Annotated[tuple[str, ...] | None, said("How they differ from what was accepted; null: nothing to compare.")]
+    unknown: Annotated[dict[str, str], doc("Setting to why it is not known.")]
+    accepted_at: Annotated[datetime | None, doc("Since when there is something to compare with.")]
+    changes: Annotated[tuple[str, ...] | None, doc("How they differ from what was accepted; null: nothing to compare.")]
 
 
 def settings(tenant: Tenant, book: Book) -> SettingsView:

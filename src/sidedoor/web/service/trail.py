@@ -14,7 +14,7 @@ from sidedoor.report.csv_report import cell
 from sidedoor.report.words import iso
 from sidedoor.store.model import TrailEntry
 from sidedoor.store.tenant import TenantStore
-from sidedoor.web.service.describe import said
+from sidedoor.web.service.describe import doc
 
 PAGE = 100
 _EXPORT = 1_000  # entries read at once
@@ -24,13 +24,13 @@ _EXPORT = 1_000  # entries read at once
 class TrailLine:
     """One line."""
 
-    number: Annotated[int, said("Rises with each line.")]
+    number: Annotated[int, doc("Rises with each line.")]
     at: datetime
     who: str
-    via: Annotated[str, said("web, api or cli.")]
-    what: Annotated[str, said("decide, acknowledge, snooze, accept, tick, release, delete, plan, ...")]
-    subject: Annotated[str, said("A sender's key, an alert's id, a message's id, a step of the plan.")]
-    before: Annotated[dict[str, Any], said("What held before, as far as it changed.")]
+    via: Annotated[str, doc("web, api or cli.")]
+    what: Annotated[str, doc("decide, acknowledge, snooze, accept, tick, release, delete, plan, ...")]
+    subject: Annotated[str, doc("A sender's key, an alert's id, a message's id, a step of the plan.")]
+    before: Annotated[dict[str, Any], doc("What held before, as far as it changed.")]
     after: dict[str, Any]
 
 
@@ -39,13 +39,15 @@ class TrailPage:
     """The newest lines, or those older than some number."""
 
     items: tuple[TrailLine, ...]
-    next: Annotated[int | None, said("`before` of the next page; null where this is the last.")]
+    next: Annotated[int | None, doc("`before` of the next page; null where this is the last.")]
 
 
 def lines_of(entries: Iterable[TrailEntry]) -> tuple[TrailLine, ...]:
     """Entries for showing."""
     return tuple(
-        TrailLine(each.number, each.at, each.who, each.via, each.what, each.subject, dict(each.before), dict(each.after))
+        TrailLine(
+            each.number, each.at, each.who, each.via, each.what, each.subject, dict(each.before), dict(each.after)
+        )
         for each in entries
     )
 
