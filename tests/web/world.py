@@ -50,3 +50,9 @@ def make_tenant(folder: Path, domain: str = "contoso.com", rows: int = 1_500, da
     files = {plan_json.NAME: plan_json.dump(plan)} | plan_files(plan)
     write_files({workspace.report / "plan" / name: data for name, data in files.items()})
     return workspace
+
+
+def empty_workspace(folder: Path, domain: str = "contoso.com") -> Path:
+    """A workspace as `init` leaves it."""
+    make_workspace(folder, settings_text(domain))
+    return folder

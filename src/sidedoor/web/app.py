@@ -63,7 +63,6 @@ def make_app(site: Site, reach: Reach) -> FastAPI:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(SidedoorError, _ours)
-    app.add_exception_handler(Exception, _unforeseen)
     app.add_middleware(Guard, reach=reach)
     return app
 
@@ -98,8 +97,3 @@ def _ours(request: Request, error: Exception) -> Response:
         "The store does not answer." if isinstance(error, UnreachableError) else "A file or the store cannot be used."
     )
     return answer(request.scope, Problem(503, f"{detail} The server's log says more.", headers={"Retry-After": "30"}))
-
-
-def _unforeseen(request: Request, error: Exception) -> Response:
-    _log.error("%s: %s", request.url.path, type(error).__name__, exc_info=error)
-    return answer(request.scope, Problem(500, "The server's log says more."))

@@ -6,6 +6,7 @@ tell a browser to run nothing but our own files (Content Security Policy Level 3
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidedoor.web.problems import refusal
 
+_log = logging.getLogger(__name__)
 MOST_BODY = 64 * 1024  # octets; the longest form has a note of 4,000 characters
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _POLICY = (
@@ -73,13 +75,22 @@ class Guard:
             await refusal(scope, *problem)(scope, receive, told)
             return
         if scope["method"] in _READING:
-            await self._app(scope, receive, told)
+            await self._pass_on(scope, receive, told)
             return
         body = await _whole(receive)
         if body is None:
             await refusal(scope, 413, "The request is too large.")(scope, receive, told)
         else:
-            await self._app(scope, _Again(body, receive), told)
+            await self._pass_on(scope, _Again(body, receive), told)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, told: _Told) -> None:
+        """To the pages; what none of them foresaw goes into the log, and nothing of it to the browser."""
+        try:
+            await self._app(scope, receive, told)
+        except Exception as error:  # noqa: BLE001  # the last stop
+            _log.error("%s: %s", scope["path"], type(error).__name__, exc_info=error)
+            if not told.started:
+                await refusal(scope, 500, "The server's log says more.")(scope, receive, told)
 
     def _problem(self, method: str, headers: Headers) -> tuple[int, str] | None:
         """Status and reason of a request that no page should see."""
@@ -143,9 +154,11 @@ class _Told:
 
     def __init__(self, send: Send, *, secure: bool) -> None:
         self._send, self._secure = send, secure
+        self.started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.started = True
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value

@@ -11,9 +11,11 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+from sidedoor.report.words import day, utc
 from sidedoor.web.service.describe import doc
 from sidedoor.web.tenant import Tenant
 
@@ -29,7 +31,8 @@ _PLACE = re.compile(r"(\d{1,20}):(\d{1,20})")
 class EdgeDecision:
     """One decided recipient, as the log has it; texts are those of the client and no truth."""
 
-    time: str
+    time: Annotated[str, doc("RFC 3339, UTC, as the edge wrote it.")]
+    shown_time: Annotated[str, doc("The same for people.")]
     outcome: Annotated[str, doc("What became of the recipient: accepted, refused, ...")]
     verdict: Annotated[str, doc("The rule's: accept, reject or quarantine.")]
     client_ip: str
@@ -123,10 +126,20 @@ def _decision(line: bytes) -> EdgeDecision | None:
         return None
 
 
+def _shown(time: str) -> str:
+    """`20 Nov, 07:11:00`; as it stands where it is no time."""
+    try:
+        at = utc(datetime.fromisoformat(time))
+    except ValueError:
+        return time
+    return f"{day(at).rpartition(' ')[0]}, {at:%H:%M:%S}"
+
+
 def _told(row: Mapping[str, Any]) -> EdgeDecision:
     reply = row["final"] or row["said"]
     return EdgeDecision(
         time=str(row["time"]),
+        shown_time=_shown(str(row["time"])),
         outcome=str(row["outcome"]),
         verdict=str(row["verdict"]),
         client_ip=str(row["client_ip"]),
