@@ -27,10 +27,13 @@ from sidedoor.tenant.snapshot import TenantSnapshot
 class Rule:
     """The rule for one snapshot and one reading of the open questions; immutable, safe to share between threads."""
 
-    def __init__(self, snapshot: TenantSnapshot, switches: Switches = DEFAULT_SWITCHES) -> None:
+    def __init__(
+        self, snapshot: TenantSnapshot, switches: Switches = DEFAULT_SWITCHES, alike: Rule | None = None
+    ) -> None:
+        """`alike`: a rule of the same snapshot, whose look-up tables are shared; they do not depend on switches."""
         self.snapshot, self.switches = snapshot, switches
         addresses = _filter_addresses(snapshot)
-        self._examples = Examples(snapshot, addresses)
+        self._examples = Examples(snapshot, addresses) if alike is None else alike._examples  # noqa: SLF001  # a Rule too
         rules = () if isinstance(snapshot.transport_rules, Unknown) else snapshot.transport_rules
         self._settings = Settings(
             switches,
