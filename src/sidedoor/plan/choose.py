@@ -86,7 +86,10 @@ def _method(  # noqa: PLR0911  # one return for each state of a sender
         text = "the evidence does not decide whose it is; say assessment = legitimate or spoofing in plan.toml"
         return Method.UNDECIDED, (Because("unclear", text),)
     if facts.forwarder:
-        text = "it forwards other people's mail and keeps their envelope senders; only it can rewrite them (SRS); say method = refuse in plan.toml where that mail may be lost"
+        text = (
+            "it forwards other people's mail and keeps their envelope senders; only it can rewrite them (SRS); say "
+            "method = refuse in plan.toml where that mail may be lost"
+        )
         return Method.UNSAVABLE, (Because("forwarder-without-srs", text),)
     for other in others:
         if other.fits:

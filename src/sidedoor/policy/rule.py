@@ -33,7 +33,7 @@ class Rule:
         """`alike`: a rule of the same snapshot, whose look-up tables are shared; they do not depend on switches."""
         self.snapshot, self.switches = snapshot, switches
         addresses = _filter_addresses(snapshot)
-        self._examples = Examples(snapshot, addresses) if alike is None else alike._examples  # noqa: SLF001  # a Rule too
+        self._examples: Examples = Examples(snapshot, addresses) if alike is None else alike._examples
         rules = () if isinstance(snapshot.transport_rules, Unknown) else snapshot.transport_rules
         self._settings = Settings(
             switches,
