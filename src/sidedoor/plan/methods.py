@@ -254,6 +254,11 @@ def _address_reasons(facts: SenderFacts) -> tuple[Because, ...]:
     return (Because("fixed-address", f"seen at {where}, which stayed the same"),) if number else ()
 
 
+def lists_addresses(facts: SenderFacts) -> bool:
+    """Whether a connector may list its addresses."""
+    return next(_against_addresses(facts), None) is None
+
+
 def _against_addresses(facts: SenderFacts) -> Iterator[Because]:
     """Why a connector by address would not do. An override in plan.toml is held against the same list."""
     if not facts.word.addresses:

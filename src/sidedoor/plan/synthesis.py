@@ -7,7 +7,7 @@ domain, never two. Senders that must reach the internet, or that stand beside a 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 
@@ -15,7 +15,7 @@ from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.mail.network import IPAddress, IPNetwork
 from sidedoor.plan.facts import SenderFacts
-from sidedoor.plan.methods import Door
+from sidedoor.plan.methods import Door, lists_addresses
 from sidedoor.plan.model import (
     Action,
     Because,
@@ -110,6 +110,7 @@ def _by_address(pairs: Sequence[tuple[Choice, SenderFacts]], words: Words, door:
                 groups[domain].add(choice.sender, _seen_as(facts, domain), facts.word.addresses, plain=plain)
             elif relay is not None and relay.addresses and not relay.certificate:
                 groups[domain].add(choice.sender, (), relay.addresses, plain=True)
+    _with_certificates(pairs, groups)
     alike: dict[tuple[IPv4Network, ...], _Group] = {}
     for domain, group in sorted(groups.items()):
         networks = ranges(group.addresses, group.said)
@@ -132,6 +133,15 @@ def _by_address(pairs: Sequence[tuple[Choice, SenderFacts]], words: Words, door:
             "Set-InboundConnector honours addresses on a Partner connector only with this restriction"
         )
         builder.partner(f"addresses {domains[0]}", settings, group, (Because("restricted-to-addresses", text),))
+
+
+def _with_certificates(pairs: Sequence[tuple[Choice, SenderFacts]], groups: Mapping[str, _Group]) -> None:
+    """Who shows a certificate in a restricted domain is listed too: then neither connector refuses it (5.7.51)."""
+    for choice, facts in pairs:
+        if choice.method is Method.PARTNER_CERTIFICATE and lists_addresses(facts):
+            for domain in choice.envelope_domains:
+                if domain in groups:
+                    groups[domain].add(choice.sender, _seen_as(facts, domain), facts.word.addresses)
 
 
 def _seen_as(facts: SenderFacts, domain: str) -> Iterator[IPAddress]:
