@@ -59,10 +59,14 @@ def plan_of(folder: Path, words: Words, catalogue: Path | None) -> tuple[Plan, K
     """The plan of a report's folder, with what it was made from."""
     from sidedoor.audit.engine.kept import open_kept
     from sidedoor.catalogue.catalogue import load_catalogue
+    from sidedoor.errors import InputError
     from sidedoor.plan.run import Question, make_plan
     from sidedoor.report import kept_report, tenant_json
 
     settings, report = tenant_json.read(folder), kept_report.read(folder)
+    if settings.generated_at != report.generated_at:
+        found = f"settings of {settings.generated_at.isoformat()}, and report.json of {report.generated_at.isoformat()}"
+        raise InputError(str(folder / tenant_json.NAME), found, "the files of one audit, as it wrote them")
     with open_kept(folder / "messages.parquet") as history:
         plan = make_plan(
             Question(

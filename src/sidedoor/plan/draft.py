@@ -77,7 +77,7 @@ def best(question: Question, facts: Sequence[SenderFacts]) -> tuple[Draft, list[
     sketches = [_sketch(question, facts, each) for each in ([None, lock] if lock else [None])]
     counted = _Counted.of(question, sketches)
     if lock is not None and wanted is FilterStage.LOCKDOWN:
-        return _settled(question, facts, sketches[1], counted), []
+        return _settled(question, facts, sketches[1], counted), [_ENHANCED]
     plain = _settled(question, facts, sketches[0], counted)
     if lock is None:
         return plain, list(_why_no_lock(question))
@@ -88,8 +88,15 @@ def best(question: Question, facts: Sequence[SenderFacts]) -> tuple[Draft, list[
         ]
     locked = _settled(question, facts, sketches[1], counted)
     if locked.harm <= plain.harm:
-        return locked, []
+        return locked, [_ENHANCED]
     return plain, [_harmful(question, locked.harm - plain.harm)]
+
+
+_ENHANCED = Because(
+    "enhanced-filtering",
+    "behind the lock-down everything comes from the filter's addresses: turn on Enhanced Filtering for that connector, "
+    "and take back rules that set SCL -1 for it",
+)
 
 
 def _unseen(lock: ConnectorProposal, question: Question) -> bool:

@@ -28,8 +28,8 @@ and changes nothing, unless it is called with -Apply. Each may be run again.
 {lines}
 
 {between}A connector and the switch take up to 30 minutes to be in force everywhere: wait before you judge.
-90-rollback.ps1 takes back what the scripts before it made, the last first. Where it switches RejectDirectSend off
-it stops there; run it again half an hour later for the rest.
+90-rollback.ps1 takes back what the scripts before it made, the last first. Where it switches
+RejectDirectSend off it stops there; run it again half an hour later for the rest.
 """
 _BETWEEN = """Before {script} everybody whose letter in owners/ asks for a change must have made it:
 {why}.
