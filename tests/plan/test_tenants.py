@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sidedoor.cli.main import main
 from sidedoor.plan.model import Action, ConflictKind, ConnectorProposal, Method, Plan, RuleStage
 from sidedoor.plan.script.files import plan_files
 from sidedoor.plan.words import Words, parse_words
@@ -362,6 +363,19 @@ def test_the_reader_is_told_that_connectors_refuse_before_the_switch(tmp_path: P
     text = script(planned(report(tmp_path, mails(0, SCANNER, SCAN))).plan, "README.txt")
     assert "Before 30-connectors.ps1 everybody" in text
     assert max(map(len, text.splitlines())) <= 110
+
+
+def test_scripts_of_an_earlier_plan_do_not_stay_to_be_run(tmp_path: Path) -> None:
+    folder = report(tmp_path, mails(0, SCANNER, SCAN) + FRIEND, FILTERED)
+    (folder / "plan.toml").write_text('[filter]\naddresses = ["198.51.100.7"]\n')
+    assert main(["plan", str(folder), "--quiet"]) == 0
+    scripts = folder / "plan" / "scripts"
+    assert (scripts / "60-lockdown.ps1").exists()
+    (scripts / "my-own.ps1").write_text("# mine")
+    (folder / "plan.toml").write_text('[filter]\nstage = "none"\n')
+    assert main(["plan", str(folder), "--quiet"]) == 0
+    assert not (scripts / "60-lockdown.ps1").exists()
+    assert (scripts / "my-own.ps1").exists()
 
 
 # MicrosoftDocs/office-docs-powershell, New-InboundConnector.md and New-TransportRule.md; those a plan has use for.

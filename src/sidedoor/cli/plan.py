@@ -78,8 +78,14 @@ def plan_of(folder: Path, words: Words, catalogue: Path | None) -> tuple[Plan, K
 
 
 def _write(folder: Path, files: dict[str, bytes], plan: Plan) -> None:
-    """All files whole or none."""
-    from sidedoor.plan.script.files import plan_files
+    """All files whole or none; what an earlier plan wrote and this one does not goes, so that nobody runs it."""
+    from sidedoor.plan.script.files import is_ours, plan_files
     from sidedoor.report.atomic import write_files
 
-    write_files({folder / name: data for name, data in (files | plan_files(plan)).items()})
+    made = files | plan_files(plan)
+    write_files({folder / name: data for name, data in made.items()})
+    for part in ("scripts", "owners", "hunting"):
+        found = (folder / part).iterdir() if (folder / part).is_dir() else ()
+        for path in found:
+            if f"{part}/{path.name}" not in made and is_ours(f"{part}/{path.name}"):
+                path.unlink(missing_ok=True)

@@ -37,14 +37,14 @@ def held(told: Told, rules: Iterable[RuleProposal]) -> Mapping[str, int]:
     assert isinstance(behind, tuple)
     of = Representatives(told.classes.domains.representatives, told.classes.addresses.representatives())
     kept_out = excepted(rule)
-    doors, counts = told.doors(), Counter[str]()
+    counts = Counter[str]()
     for flow in told.flows:
         if flow.sender in spared or flow.key.ip == ABSENT or str(of.domains.get(flow.key.rcpt, "")) not in behind:
             continue
         address = of.addresses.get(flow.key.ip)
         if isinstance(address, IPv4Address) and any(address in network for network in kept_out):
             continue
-        decision = doors.planned.decide(flow.key)
+        decision = told.doors.planned.decide(flow.key)
         if outcome_of(decision) != "refused" and decision.submission in _ANONYMOUS:
             counts[flow.sender] += flow.messages
     return counts

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import IPv4Network
 
 from sidedoor.audit.classes import Classes
@@ -25,7 +26,7 @@ from sidedoor.tenant.snapshot import TenantSnapshot
 _RESTRICTED = "5.7.51"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Told:
     """What a replay is told. `flows` were counted under `classes`, which know the plan's connectors too.
 
@@ -41,6 +42,7 @@ class Told:
     relays: Mapping[str, RelayWord] = field(default_factory=dict)
     filters: tuple[IPv4Network, ...] = ()
 
+    @cached_property
     def doors(self) -> Doors:
         """Today's door and the plan's, both with RejectDirectSend on."""
         return Doors.of(self.snapshot, self.switches, self.classes, self.connectors, self.filters)
@@ -65,7 +67,7 @@ class _Counts:
 
 def replay(told: Told) -> Replay:
     """The plan applied to the history, with the open questions answered as `told.switches` has them."""
-    return _run(told, told.doors(), told.flows, by_sender=True)
+    return _run(told, told.doors, told.flows, by_sender=True)
 
 
 def readings(told: Told, first: Replay, names: Iterable[str] = ()) -> Iterator[Reading]:
@@ -73,14 +75,15 @@ def readings(told: Told, first: Replay, names: Iterable[str] = ()) -> Iterator[R
 
     Twelve more passes, over flows without the difference between senders that are treated alike.
     """
-    alike = _alike(told)
-    doors, wanted = told.doors(), set(names)
+    alike, wanted = _alike(told), set(names)
     for row in SWITCHES:
         now = getattr(told.switches, row.field).value
         for value in row.values:
             if value == now or (wanted and row.name not in wanted):
                 continue
-            other = _run(told, doors.reading(with_switches({row.name: value}, told.switches)), alike, by_sender=False)
+            other = _run(
+                told, told.doors.reading(with_switches({row.name: value}, told.switches)), alike, by_sender=False
+            )
             if (other.honest_refused, other.spoofing_admitted) != (first.honest_refused, first.spoofing_admitted):
                 yield Reading(row.name, value, other.honest_refused, other.spoofing_admitted)
 

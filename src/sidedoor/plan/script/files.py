@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -39,6 +40,14 @@ _REFUSES = (
     "its connectors refuse all other mail of their domains that comes without a login (5.7.51), before the switch"
 )
 _NEXT = "what has not moved is refused from then on (5.7.68)"
+
+
+_OURS = re.compile(r"scripts/[1-9]0-[a-z-]+\.ps1|owners/[0-9a-f]{10}\.txt|hunting/[a-z-]+\.(?:defender|sentinel)\.kql")
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file of a plan's folder has a name that a plan gives: `scripts/60-lockdown.ps1`."""
+    return _OURS.fullmatch(name) is not None
 
 
 def plan_files(plan: Plan) -> dict[str, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from textwrap import wrap
 
 from sidedoor.plan.model import CONNECTOR_METHODS, Choice, Method, Plan, Unsavable
@@ -93,8 +94,7 @@ def _otherwise(choice: Choice) -> str:
 def _how(choice: Choice) -> str:
     addresses = _line(", ".join(choice.addresses[:10]) or "its address")
     name = _line(choice.certificate or "its name")
-    # Wrapped before the names come in: what a name holds moves no line.
-    return "\n".join(map(_wrapped, _HOW[choice.method].split("\n"))).format(
+    return _template(choice.method).format(
         certificate=name,
         identity=f"shows its certificate for {name}" if choice.certificate else f"sends from {addresses}",
         addresses=addresses,
@@ -103,6 +103,13 @@ def _how(choice: Choice) -> str:
     )
 
 
+@cache
+def _template(method: Method) -> str:
+    """Wrapped before the names come in: what a name holds moves no line."""
+    return "\n".join(map(_wrapped, _HOW[method].split("\n")))
+
+
+@cache
 def _wrapped(text: str, first: str = "", then: str = "") -> str:
     return "\n".join(
         wrap(text, _WIDTH, initial_indent=first, subsequent_indent=then, break_long_words=False, break_on_hyphens=False)
