@@ -14,8 +14,8 @@ from sidedoor.plan.model import Action, ConflictKind, ConnectorProposal, Method,
 from sidedoor.plan.script.files import plan_files
 from sidedoor.plan.words import Words, parse_words
 from sidedoor.tenant.snapshot import ConnectorKind
-from tests.audit.audit_kit import accepted_domain, connector
-from tests.plan.plan_kit import Planned, mails, planned, report, said
+from tests.audit.audit_kit import accepted_domain, connector, v2_file, v2_row, write_settings
+from tests.plan.plan_kit import ZONE, Planned, mails, planned, report, said
 
 SCANNER, OTHER, OFFICE = "203.0.113.10", "203.0.113.60", "203.0.113.99"
 SCAN, ERP = "scan@northwind.example", "erp@northwind.example"
@@ -128,6 +128,20 @@ def test_an_onpremises_connector_for_other_domains_is_no_conflict(tmp_path: Path
     )  # fmt: skip
     made = planned(report(tmp_path, mails(0, SCANNER, SCAN), connectors=[limited])).plan
     assert ConflictKind.ONPREMISES_FIRST not in {conflict.kind for conflict in made.conflicts}
+
+
+def test_a_relay_connector_of_an_earlier_plan_is_extended(tmp_path: Path) -> None:
+    rows = [
+        connector(name, ConnectorType="OnPremises", SenderIPAddresses=[address], **more)
+        for name, address, more in (
+            ("Inbound from hybrid", "203.0.113.1", {"ConnectorSource": "HybridWizard"}),
+            ("Sidedoor relay", "203.0.113.5", {}),
+        )
+    ]
+    folder = report(tmp_path, mails(0, SCANNER, SCAN), connectors=rows)
+    (proposal,) = with_word(folder, SCANNER, external=True).plan.connectors
+    assert (proposal.action, proposal.name) == (Action.SET, "Sidedoor relay")
+    assert proposal.settings.addresses == ("203.0.113.5", SCANNER)
 
 
 # Services on networks that they share
@@ -319,6 +333,28 @@ def test_a_tenant_that_nobody_sends_to_directly_has_nothing_to_move(tmp_path: Pa
     assert made.ready
     assert made.connectors == ()
     assert [change.stage.value for change in made.changes] == ["check", "tag", "switch", "verify"]
+
+
+def test_what_a_trace_cannot_tell_is_no_refusal_and_no_silence(tmp_path: Path, capsys: Any) -> None:
+    """A message trace does not say who had logged in; with the connector it does not matter any more."""
+    folder = tmp_path / "in"
+    write_settings(folder)
+    v2_file(folder / "trace.csv", [v2_row(day, Received=f"2026-11-{1 + day % 28:02d}T08:00:00Z") for day in range(60)])
+    (tmp_path / "zone").write_text(ZONE)
+    assert main(["audit", str(folder), "-o", str(tmp_path / "out"), "--dns", str(tmp_path / "zone"), "--quiet"]) == 0
+    made = planned(tmp_path / "out").plan
+    assert (made.replay.before.undetermined, made.replay.after.accepted) == (60, 60)
+    assert main(["plan", str(tmp_path / "out")]) == 0
+    assert "60? > 0 " in capsys.readouterr().out
+
+
+def test_a_closed_door_has_nothing_left_to_mark(tmp_path: Path) -> None:
+    made = planned(report(tmp_path, mails(0, SCANNER, SCAN), reject_direct_send=True)).plan
+    assert made.rules == ()
+    assert made.notes == ()
+    letter = next(data for name, data in plan_files(made).items() if name.startswith("owners/")).decode()
+    assert "We have closed" in letter
+    assert "from the day" not in letter
 
 
 # The scripts

@@ -144,10 +144,10 @@ def tag_rule(
     """Marks Direct Send that no connector takes, so that traces and reports name who still uses it.
 
     SenderDomainIs takes in subdomains: the return paths that the plan gives away are no Direct Send. None where the
-    accepted domains do not fit into a rule.
+    accepted domains do not fit into a rule, and where the door is closed: rules never see what that refuses.
     """
     domains = snapshot.accepted_domains
-    if isinstance(domains, Unknown) or not domains:
+    if isinstance(domains, Unknown) or not domains or snapshot.reject_direct_send is True:
         return None
     paths = tuple(return_paths)
     basic: Parameters = {

@@ -92,7 +92,7 @@ def _rules(question: Question, draft: Draft) -> tuple[tuple[RuleProposal, ...], 
     notes: list[Because] = []
     paths = [choice.return_path for choice in draft.choices if choice.return_path]
     found = [tag_rule(question.snapshot, draft.connectors, paths)]
-    if found[0] is None:
+    if found[0] is None and question.snapshot.reject_direct_send is not True:
         text = "the accepted domains do not fit into a mail flow rule (8 KB), so there is none that marks Direct Send"
         notes.append(Because("rule-too-long", text))
     wanted = question.words.filter.stage

@@ -236,8 +236,23 @@ class _Builder:
         if twin is not None:
             wanted = replace(as_is(twin), enabled=True)
             return self._add(Action.ENABLE, twin.name, ConnectorKind.ON_PREMISES, wanted, group, reasons, as_is(twin))
+        ours = self._our_relay() if settings.addresses else None
+        if ours is not None:
+            before = as_is(ours)
+            after = _united(before, settings)
+            return self._add(Action.SET, ours.name, ConnectorKind.ON_PREMISES, after, group, reasons, before)
         name = self._new_name(f"Sidedoor {what}")
         return self._add(Action.CREATE, name, ConnectorKind.ON_PREMISES, settings, group, reasons, None)
+
+    def _our_relay(self) -> InboundConnector | None:
+        """The relay connector by address that an earlier plan made. Nobody else's gets more rights."""
+        relays = (row for row in self._existing if row.kind is ConnectorKind.ON_PREMISES and row.enabled is True)
+        for row in relays:
+            by_address = bool(row.sender_networks) and row.tls_certificate_name is None
+            unlimited = whole(row) and not row.associated_accepted_domains
+            if by_address and unlimited and folded(row.name).startswith(folded("Sidedoor relay")):
+                return row
+        return None
 
     def _add(  # noqa: PLR0917  # the parts of a proposal
         self, action: Action, name: str, kind: ConnectorKind, settings: ConnectorSettings, group: _Group,

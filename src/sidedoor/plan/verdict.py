@@ -29,7 +29,10 @@ def blockers(
             continue
         if choice.method is not Method.UNDECIDED and result.after.refused:
             codes = ", ".join(f"{code or 'a refusal'} for {count:,}" for code, count in result.by_reply.items())
-            found.append(Blocker("honest-refused", choice.sender, f"{choice.name} would still be refused: {codes}"))
+            text = f"{choice.name} would still be refused: {codes}"
+            if choice.method is Method.NOTHING and result.before.refused:
+                text += "; today's connectors would refuse it too, and yet it came in: was one of them made since?"
+            found.append(Blocker("honest-refused", choice.sender, text))
         if result.after.undetermined:
             settle = "; ".join(f"{fact}: {_how(fact)}" for fact in result.missing) or "better exports"
             text = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sidedoor.plan.model import Blocker, Choice, Method, Plan, SenderReplay
+from sidedoor.plan.model import Blocker, Choice, Method, Plan, SenderReplay, Tally
 from sidedoor.report.terminal import Page
 from sidedoor.report.text import shorten
 
@@ -73,7 +73,9 @@ def _senders(page: Page, plan: Plan) -> None:
         if counts[method]:
             page.line(f"{counts[method]:>7,}  {WORDS[method]}", indent=2)
     page.line()
-    page.line("messages refused: if closed today > after this plan", indent=2)
+    now = "as things are" if plan.tenant.reject_direct_send else "if closed today"
+    doubt = "; with ? it cannot be told" if plan.replay.before.undetermined else ""
+    page.line(f"messages refused: {now} > after this plan{doubt}", indent=2)
     replayed = {each.sender: each for each in plan.replay.senders}
     shown = [choice for choice in plan.choices if choice.method is not Method.NOTHING]
     for choice in shown[:_TOP]:
@@ -85,8 +87,15 @@ def _senders(page: Page, plan: Plan) -> None:
 
 def _sender(choice: Choice, replayed: SenderReplay) -> tuple[str | tuple[str, str], ...]:
     style = {Method.UNDECIDED: "magenta", Method.UNSAVABLE: "red", Method.REFUSE: "dim"}.get(choice.method, "green")
-    refused = f"{replayed.before.refused:>7,} > {replayed.after.refused:<6,}"
+    refused = f"{_lost(replayed.before):>7} > {_lost(replayed.after):<6}"
     return f"{refused} {shorten(choice.name, 34):<34} ", (WORDS[choice.method], style)
+
+
+def _lost(tally: Tally) -> str:
+    """Messages refused, or a question mark behind those of which nobody can tell."""
+    if tally.undetermined:
+        return f"{tally.refused + tally.undetermined:,}?"
+    return f"{tally.refused:,}"
 
 
 def _connectors(page: Page, plan: Plan) -> None:
@@ -108,8 +117,10 @@ def _connectors(page: Page, plan: Plan) -> None:
 def _proof(page: Page, plan: Plan) -> None:
     replay = plan.replay
     page.line(("The same history again", "bold"), f"  {replay.messages:,} messages, {replay.flows:,} kinds")
+    today = "refused as things are" if plan.tenant.reject_direct_send else "refused if the door were closed today"
     rows: Sequence[tuple[str, int]] = (
-        ("refused if the door were closed today", replay.before.refused),
+        (today, replay.before.refused),
+        *([("undetermined today", replay.before.undetermined)] if replay.before.undetermined else []),
         ("refused after this plan", replay.after.refused),
         ("of honest senders", replay.honest_refused),
         ("of forwarders that cannot be saved", replay.unsavable_refused),

@@ -49,21 +49,22 @@ def letters(plan: Plan) -> dict[str, str]:
             choice,
             [f"{dates[name].on.isoformat()}: {dates[name].text}" for name in choice.deadlines if name in dates],
             lost.get(choice.sender),
+            closed=plan.tenant.reject_direct_send is True,
         )
         for choice in plan.choices
         if choice.method in _HOW
     }
 
 
-def _letter(choice: Choice, dates: list[str], lost: Unsavable | None) -> str:
+def _letter(choice: Choice, dates: list[str], lost: Unsavable | None, *, closed: bool) -> str:
     to = choice.owner or "whoever looks after this device or program"
     subject = (_ASKS if choice.method is Method.UNDECIDED else _CHANGES).format(name=_line(choice.name))
     when = "\nDates of Microsoft's:\n" + "\n".join(_wrapped(text, "- ", "  ") for text in dates) + "\n" if dates else ""
     return f"""To: {_line(to)}
 Subject: {subject}
 
-We are closing the way by which anybody on the internet can hand us mail in our own name without a login. Something
-that you look after uses it:
+{"We have closed" if closed else "We are closing"} the way by which anybody on the internet can hand us mail in our own
+name without a login. Something that you look after uses it:
 
   what             {_line(choice.name)}
   seen at          {_line(", ".join(choice.addresses[:5]) or "an address that our logs do not show")}
@@ -73,7 +74,7 @@ that you look after uses it:
 What you have to do:
 {_how(choice)}{_losers(lost)}
 
-{"" if choice.method in _UNSETTLED else _TEST}{_wrapped(_otherwise(choice))}
+{"" if choice.method in _UNSETTLED else _TEST}{_wrapped(_otherwise(choice, closed=closed))}
 {when}
 If this is not yours, say so, too: then it may be somebody who borrows our name.
 """
@@ -86,9 +87,10 @@ def _losers(lost: Unsavable | None) -> str:
     return f"\nWho would miss mail: {_line(', '.join(lost.affected[:10]))}{more}."
 
 
-def _otherwise(choice: Choice) -> str:
+def _otherwise(choice: Choice, *, closed: bool) -> str:
     when = "If that changes unsaid" if choice.method in CONNECTOR_METHODS else "If nothing is done"
-    return f"{when}, its mail is refused from the day we close the door (550 5.7.68 or 550 5.7.51)."
+    day = "" if closed else " from the day we close the door"
+    return f"{when}, its mail is refused{day} (550 5.7.68 or 550 5.7.51)."
 
 
 def _how(choice: Choice) -> str:
