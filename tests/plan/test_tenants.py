@@ -209,6 +209,35 @@ def test_a_service_is_not_told_to_use_a_relay_of_ours(services: Planned) -> None
     assert not relay.fits
 
 
+def knows_product(folder: Path, product: str) -> Path:
+    """The report, with a product that its one sender claims to be."""
+    body = json.loads((folder / "report.json").read_text("ascii"))
+    body["senders"][0]["claims_product"] = product
+    (folder / "report.json").write_text(json.dumps(body), "ascii")
+    return folder
+
+
+def test_a_login_with_a_password_alone_is_no_way_past_december_2026(tmp_path: Path) -> None:
+    folder = knows_product(report(tmp_path, mails(0, "2001:db8::25", SCAN)), "proxmox")
+    choice = planned(folder).plan.choices[0]
+    assert (choice.method, choice.deadlines) == (Method.HVE, ("hve-basic-ends", "hve-is-billed"))
+    oauth = next(each for each in choice.alternatives if each.method is Method.SMTP_AUTH_OAUTH)
+    assert [because.id for because in oauth.reasons] == ["basic-only"]
+    assert "end of December 2026" in oauth.reasons[0].text
+
+
+def test_too_many_messages_for_a_mailbox_are_no_oauth(tmp_path: Path) -> None:
+    rows = mails(0, "2001:db8::25", SCAN)
+    rows += [
+        row | {"NetworkMessageId": f"d{number:07d}-1b62-4d07-db4f-08df1a18ee9b", "Timestamp": "2026-11-02T08:00:00Z"}
+        for number, row in enumerate(mails(0, "2001:db8::25", SCAN, days=1) * 10_001)
+    ]
+    folder = knows_product(report(tmp_path, rows), "3cx")
+    choice = planned(folder).plan.choices[0]
+    reasons = {each.method: {because.id for because in each.reasons} for each in choice.alternatives}
+    assert "too-many-a-day" in reasons[Method.SMTP_AUTH_OAUTH]
+
+
 # Behind a filter
 
 

@@ -14,7 +14,7 @@ function Test-Same($One, $Other) {
 function Find-Connector([string] $Name) {
     # By comparison, not by -Identity: a name may hold what -Identity would take for a wildcard or a path. Ordinal,
     # because -eq looks past characters that cannot be seen.
-    @(Get-InboundConnector | Where-Object { [string]::Equals($_.Name, $Name, 'OrdinalIgnoreCase') })
+    @(Get-InboundConnector | Where-Object { [string]::Equals("$($_.Name)".Trim(), $Name.Trim(), 'OrdinalIgnoreCase') })
 }
 
 function Test-Connector($Found, $Wanted) {
