@@ -86,9 +86,9 @@ def differences(planned: TenantSnapshot, now: TenantSnapshot) -> list[str]:
 
 
 def _difference(name: str, before: object, after: object) -> Iterator[str]:
-    if before == after:
-        return
-    if not isinstance(before, dict) or not isinstance(after, dict) or "unknown" in before or "unknown" in after:
+    if before == after or (isinstance(before, dict) and "unknown" in before):
+        return  # a plan that did not know it rests on nothing that can have changed
+    if not isinstance(before, dict) or not isinstance(after, dict) or "unknown" in after:
         yield f"{name} was {json.dumps(before)[:200]} and is {json.dumps(after)[:200]}"
         return
     for key in sorted(before.keys() | after.keys()):
