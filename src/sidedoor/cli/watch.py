@@ -24,7 +24,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--once", is_flag=True, help="One run, and end: for cron and systemd timers.")
 @click.option("--no-collect", is_flag=True, help="Ask no tenant; only what lies in the workspace is read.")
 @click.option("--require-quiet", is_flag=True, help="With --once: exit with 1 where an alert is open.")
-@click.option("--json", "as_json", is_flag=True, help="With --once: print a JSON object a line, one for each workspace.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="With --once: print a JSON object a line, one for each workspace."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 def watch_command(
     workspaces: tuple[Path, ...], once: bool, no_collect: bool, require_quiet: bool, as_json: bool, quiet: bool

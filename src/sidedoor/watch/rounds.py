@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,9 +12,7 @@ from sidedoor.errors import SidedoorError
 from sidedoor.report.words import count, iso
 from sidedoor.store.model import Alert, Severity
 from sidedoor.store.store import open_store
-from sidedoor.watch.channels.settings import Surroundings, read_channels
-from sidedoor.watch.kinds import KINDS
-from sidedoor.watch.run import Outcome, run
+from sidedoor.watch.run import run
 from sidedoor.watch.tools import Tools
 from sidedoor.watch.workspace import Workspace, open_workspace
 
@@ -97,7 +94,9 @@ class Round:
     folders: Sequence[Path]
     collect: bool = True
     say: Say = print
-    tools: Callable[[Workspace, bool, Say], Tools] = field(default=lambda workspace, collect, say: tools_of(workspace, collect=collect, say=say))
+    tools: Callable[[Workspace, bool, Say], Tools] = field(
+        default=lambda workspace, collect, say: tools_of(workspace, collect=collect, say=say)
+    )
 
     def once(self) -> list[Result]:
         """One run over each, in order."""
