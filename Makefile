@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Within .venv, so that whoever removes it removes what is said of it.
 STAMPS := .venv/stamps
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean format
+.PHONY: help demo journey test check bench clean format
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -26,6 +26,10 @@ $(STAMPS)/apt: scripts/setup.sh | $(STAMPS)/venv
 
 demo: $(STAMPS)/venv ## make an invented tenant, audit it, say where the report lies
 	@bash scripts/demo.sh
+
+journey: $(STAMPS)/dev ## walk from an open door to a closed one and back against the twin, with and without a forwarder
+	@$(BIN)/python scripts/journey.py
+	@$(BIN)/python scripts/journey.py --forwarder
 
 test: $(STAMPS)/dev $(STAMPS)/apt ## run all tests
 	@$(BIN)/python -m pytest -n 2 -rs

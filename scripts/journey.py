@@ -1,10 +1,11 @@
 """The whole journey against the twin: collect, audit, plan, apply, close, probe, reopen; figures before and after.
 
-    python scripts/journey.py [--forwarder]
+    python scripts/journey.py [--forwarder] [--keep FOLDER]
 
 The twin is `sidedoor edge` with its admin endpoint, in a process of its own. A printer, a monitoring server and a
 spoofer send to it. With --forwarder an outside host forwards colleagues' mail too, which no plan can save: then the
-door is not closed, until a person says in plan.toml that this mail may be lost.
+door is not closed, until a person says in plan.toml that this mail may be lost. --keep leaves everything to be read:
+the report, the plan with its scripts and letters, the records, and in said/ what each command printed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,9 @@ DOMAIN = "northwind.example"
 GREETINGS = {
     PRINTER: "MFP-HQ3", MONITOR: f"mon01.{DOMAIN}", SPOOFER: "localhost", FORWARDER: "mx.lists.example",
 }  # fmt: skip
+NAMES = ("anna", "ben", "carla", "david", "emma", "felix", "grace", "hanna", "ivan", "julia")
+PEOPLE = tuple(f"{name}@{DOMAIN}" for name in NAMES)
+DAYS_AGO = (9, 4, 0)  # of the rounds of mail before the audit
 COMMAND = [sys.executable, "-m", "sidedoor"]
 
 
@@ -48,6 +53,8 @@ class Journey:
     port: int = field(default_factory=free_port)
     admin: int = field(default_factory=free_port)
     figures: dict[str, Any] = field(default_factory=dict)
+    rounds: list[datetime] = field(default_factory=list)
+    commands: int = 0
 
     @property
     def report(self) -> Path:
@@ -56,10 +63,15 @@ class Journey:
 
     def command(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run `sidedoor` with the token in its environment."""
-        environment = os.environ | {"SIDEDOOR_TOKEN": TOKEN}
-        return subprocess.run(
+        environment = os.environ | {"SIDEDOOR_TOKEN": TOKEN, "COLUMNS": "80"}
+        done = subprocess.run(
             [*COMMAND, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=120, check=False
         )
+        self.commands += 1
+        said = self.folder / "said" / f"{self.commands:02d}-{arguments[0]}.txt"
+        said.parent.mkdir(exist_ok=True)
+        said.write_text(f"{done.stdout}{done.stderr}exit code {done.returncode}\n", "utf-8")
+        return done
 
     def sign_in(self) -> list[str]:
         """Options of collect, close and reopen."""
@@ -96,16 +108,29 @@ class Journey:
 
     def traffic(self, *, forwarder: bool) -> dict[str, int]:
         """One round of everybody's mail; how much of each was taken."""
-        people = [f"user{number}@{DOMAIN}" for number in range(10)]
+        self.rounds.append(datetime.now(UTC))
         taken = {
-            "printer": self.send(PRINTER, f"scan@{DOMAIN}", people[:3]),
-            "monitor": self.send(MONITOR, f"alerts@{DOMAIN}", people[:2]),
-            "spoofer": self.send(SPOOFER, f"boss@{DOMAIN}", people),
-            "stranger": self.send("198.51.100.9", "friend@elsewhere.example", people[:4]),
+            "printer": self.send(PRINTER, f"scan@{DOMAIN}", PEOPLE[:3]),
+            "monitor": self.send(MONITOR, f"alerts@{DOMAIN}", PEOPLE[:2]),
+            "spoofer": self.send(SPOOFER, f"boss@{DOMAIN}", PEOPLE),
+            "stranger": self.send("198.51.100.9", "friend@elsewhere.example", PEOPLE[:4]),
         }
-        if forwarder:
-            taken["forwarder"] = sum(self.send(FORWARDER, person, people[:1]) for person in people[5:8])
+        if forwarder:  # three colleagues write to a list outside, which anna is on
+            taken["forwarder"] = sum(self.send(FORWARDER, person, PEOPLE[:1]) for person in PEOPLE[5:8])
         return taken
+
+    def history(self) -> Path:
+        """The twin's log with its rounds of mail some days apart: it has no clock of its own, and who forwards mail
+        shows over days only.
+        """
+        path = self.folder / "history.jsonl"
+        with (self.folder / "edge.jsonl").open("rb") as log, path.open("w", encoding="utf-8") as out:
+            for line in map(json.loads, log):
+                at = datetime.fromisoformat(line["time"])
+                ago = DAYS_AGO[sum(at >= begun for begun in self.rounds) - 1]
+                line["time"] = (at - timedelta(days=ago)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+                out.write(json.dumps(line) + "\n")
+        return path
 
 
 @contextmanager
@@ -160,7 +185,10 @@ def apply(journey: Journey) -> None:
             parameters |= {
                 "RequireTls": settings["require_tls"],
                 "RestrictDomainsToIPAddresses": settings["restrict_to_addresses"],
+                "RestrictDomainsToCertificate": settings["restrict_to_certificate"],
             }
+        if settings["certificate_name"]:
+            parameters["TlsSenderCertificateName"] = settings["certificate_name"]
         if each["action"] == "create":
             journey.run_cmdlet("New-InboundConnector", Name=each["name"], ConnectorType=each["kind"], **parameters)
         else:
@@ -192,17 +220,18 @@ def walk(folder: Path, *, forwarder: bool = False) -> dict[str, Any]:
     journey = Journey(folder)
     seen = journey.figures
     with twin(journey):
-        for _ in range(3):
+        for _ in DAYS_AGO:
             seen["before"] = journey.traffic(forwarder=forwarder)
         _collect_and_audit(journey)
         decide(journey, lose_forwarded=False)
-        _plan(journey)
+        seen["plan"] = _plan(journey)
         if forwarder:
             refused = close(journey, "--yes")
-            seen["close with the forwarder"] = refused.returncode, refused.stdout.strip().splitlines()[-1]
+            seen["close with the forwarder"] = refused.returncode, _obstacles(refused)
             decide(journey, lose_forwarded=True)
-            _plan(journey)
-        seen["close before the connectors"] = close(journey, "--yes").returncode
+            seen["plan without the forwarder"] = _plan(journey)
+        early = close(journey, "--yes")
+        seen["close before the connectors"] = early.returncode, _obstacles(early)
         apply(journey)
         time.sleep(3)  # the edge reads its settings again every two seconds
         seen["close without --yes"] = close(journey).returncode
@@ -213,15 +242,21 @@ def walk(folder: Path, *, forwarder: bool = False) -> dict[str, Any]:
             "probe", DOMAIN, "--tenant", folder / "tenant", "--offline", "--endpoint", f"127.0.0.1:{journey.port}",
             "--pause", "0",
         ).returncode  # fmt: skip
-        reopened = journey.command("reopen", journey.report, *journey.sign_in(), "--yes")
-        seen["reopen"] = reopened.returncode
-        time.sleep(3)
+        reopened = journey.command(
+            "reopen", journey.report, *journey.sign_in(), "--endpoint", f"127.0.0.1:{journey.port}", "--yes"
+        )
+        seen["reopen"] = reopened.returncode, reopened.stdout.strip().splitlines()[-1].partition(". Recorded")[0]
         seen["reopened, connectors in place"] = journey.traffic(forwarder=forwarder)
         for each in json.loads((journey.report / "plan" / "plan.json").read_text("ascii"))["connectors"]:
             journey.run_cmdlet("Remove-InboundConnector", Identity=each["name"], Confirm=False)
         time.sleep(3)
         seen["rolled back"] = journey.traffic(forwarder=forwarder)
     return seen
+
+
+def _obstacles(process: subprocess.CompletedProcess[str]) -> list[str]:
+    """Ids of what stood in the way."""
+    return [line.split(": ")[1] for line in process.stdout.splitlines() if line.startswith("in the way: ")]
 
 
 def _collect_and_audit(journey: Journey) -> None:
@@ -234,8 +269,7 @@ def _collect_and_audit(journey: Journey) -> None:
     traces = json.loads((journey.folder / "traces" / "report.json").read_text("ascii"))
     journey.figures["messages in traces"] = traces["coverage"]["messages"]
     settings = [path for path in export.glob("*.json") if "Trace" not in path.name and path.name != "collection.json"]
-    log = journey.folder / "edge.jsonl"
-    _done(journey.command("audit", *settings, log, "-o", journey.report, "--offline", "--quiet"))
+    _done(journey.command("audit", *settings, journey.history(), "-o", journey.report, "--offline"))
     report = json.loads((journey.report / "report.json").read_text("ascii"))
     journey.figures["audited"] = report["totals"]["direct-send"]["messages"]
 
@@ -244,26 +278,38 @@ def _done(process: subprocess.CompletedProcess[str]) -> None:
     assert process.returncode == 0, process.stdout + process.stderr
 
 
-def _plan(journey: Journey) -> None:
-    _done(journey.command("plan", journey.report, "--quiet"))
+def _plan(journey: Journey) -> dict[str, Any]:
+    _done(journey.command("plan", journey.report))
     plan = json.loads((journey.report / "plan" / "plan.json").read_text("ascii"))
-    journey.figures["plan"] = {
+    return {
         "ready": plan["ready"], "blockers": [each["id"] for each in plan["blockers"]],
         "connectors": [each["settings"]["addresses"] for each in plan["connectors"]],
         "refused": [plan["replay"][name]["refused"] for name in ("before", "after")],
-        "unsavable": [each["affected"] for each in plan["unsavable"]],
+        "unsavable": [(each["name"], each["messages"], each["affected"]) for each in plan["unsavable"]],
     }  # fmt: skip
 
 
 def main() -> int:
     """Walk, and print what was seen."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--forwarder", action="store_true")
+    parser.add_argument("--forwarder", action="store_true", help="An outside host forwards colleagues' mail too.")
+    parser.add_argument("--keep", type=Path, help="New folder for everything that is written on the way.")
     given = parser.parse_args()
+    if given.keep is not None:
+        given.keep.mkdir(parents=True)
+        _print(walk(given.keep, forwarder=given.forwarder))
+        return 0
     with tempfile.TemporaryDirectory() as folder:
-        for name, value in walk(Path(folder), forwarder=given.forwarder).items():
-            print(f"{name:<28} {value}")
+        _print(walk(Path(folder), forwarder=given.forwarder))
     return 0
+
+
+def _print(figures: dict[str, Any]) -> None:
+    for name, value in figures.items():
+        print(name)
+        rows = value.items() if isinstance(value, dict) else [("", value)]
+        for row, figure in rows:
+            print(f"    {row:<12} {figure}" if row else f"    {figure}")
 
 
 if __name__ == "__main__":

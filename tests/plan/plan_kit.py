@@ -102,19 +102,23 @@ def spoofs(start: int, ip: str, sender: str, count: int = 40) -> list[dict[str, 
     return rows
 
 
-def report(tmp_path: Path, rows: Sequence[Mapping[str, str]], zone: str = "", **settings: Any) -> Path:
-    """Audit `rows` of EmailEvents with these settings of the tenant; the report's folder."""
+def report(
+    tmp_path: Path, rows: Sequence[Mapping[str, str]], zone: str = "", zones: Sequence[str] = (), **settings: Any
+) -> Path:
+    """Audit `rows` of EmailEvents with these settings of the tenant; the report's folder. `zones`: of others."""
     import csv
 
-    folder = tmp_path / "in"
+    folder, dns = tmp_path / "in", tmp_path / "zones"
+    dns.mkdir(parents=True)
     write_settings(folder, **settings)
     with (folder / "EmailEvents.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, HUNT_HEADER)
         writer.writeheader()
         writer.writerows(rows)
-    (folder / "northwind.zone").write_text(zone or ZONE, encoding="ascii")
+    for number, text in enumerate((zone or ZONE, *zones)):
+        (dns / f"{number}.zone").write_text(text, encoding="ascii")
     out = tmp_path / "report"
-    code = main(["audit", str(folder), "-o", str(out), "--dns", str(folder / "northwind.zone"), "--quiet"])
+    code = main(["audit", str(folder), "-o", str(out), "--dns", str(dns), "--quiet"])
     assert code == 0
     return out
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sidedoor.plan.model import Plan
 from sidedoor.plan.script.hunting import queries
 from tests.plan.test_scripts import HOSTILE, plan
 
@@ -55,6 +57,25 @@ def test_names_in_queries_stay_names() -> None:
         f"{number}.defender": queries(plan(name))["direct-send.defender.kql"] for number, name in enumerate(HOSTILE)
     }
     assert check(made) == {name: [] for name in made}
+
+
+def _wide() -> Plan:
+    """A tenant with subdomains taken in, and an internationalised name."""
+    made = plan("contoso.com")
+    names = ("contoso.com", "xn--bcher-kva.example")
+    return replace(made, tenant=replace(made.tenant, accepted_domains=names, subdomains=names))
+
+
+@needs_kusto
+def test_queries_over_subdomains_and_internationalised_names_are_understood() -> None:
+    made = queries(_wide())
+    assert check(made) == {name: [] for name in made}
+
+
+def test_subdomains_that_count_as_accepted_are_asked_for() -> None:
+    for name, text in queries(_wide()).items():
+        assert 'endswith ".contoso.com"' in text, name
+        assert "b\\u00fccher.example" in text, name
 
 
 @needs_kusto

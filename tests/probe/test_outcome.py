@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sidedoor.mail.reply import parse_reply
-from sidedoor.probe.outcome import Outcome, outcome_of
+from sidedoor.probe.outcome import Outcome, Stage, outcome_of
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,23 @@ from sidedoor.probe.outcome import Outcome, outcome_of
 )  # fmt: skip
 def test_replies_are_told_apart(line: str, outcome: Outcome) -> None:
     assert outcome_of(parse_reply(line)) is outcome
+
+
+@pytest.mark.parametrize(
+    ("line", "stage", "outcome"),
+    [
+        ("550 5.7.68 x", Stage.GREETING, Outcome.OTHER_REFUSAL),  # it knows no envelope yet
+        ("550 TenantInboundAttribution; Rejecting", Stage.RCPT, Outcome.PARTNER_RESTRICTION),
+        ("554 5.0.0 mx said: TenantAttribution; Relay Access Denied", Stage.RCPT, Outcome.RELAY_DENIED),
+        ("451 4.7.650 The mail server has been temporarily rate limited due to IP reputation", Stage.RCPT,
+         Outcome.REPUTATION),
+        ("550 5.7.708 Access denied, traffic not accepted from this IP", Stage.RCPT, Outcome.REPUTATION),
+        ("450 4.7.1 Client host rejected: cannot find your reverse hostname", Stage.RCPT, Outcome.REPUTATION),
+        ("452 4.3.1 Insufficient system resources, try again later", Stage.RCPT, Outcome.TEMPORARY),
+        ("421 try again later", Stage.GREETING, Outcome.TEMPORARY),
+        ("450 come back later", Stage.RCPT, Outcome.GREYLISTED),
+        ("354 go on", Stage.RCPT, Outcome.BROKEN),
+    ],
+)  # fmt: skip
+def test_where_it_was_said_counts(line: str, stage: Stage, outcome: Outcome) -> None:
+    assert outcome_of(parse_reply(line), stage) is outcome

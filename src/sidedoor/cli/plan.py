@@ -59,10 +59,14 @@ def plan_of(folder: Path, words: Words, catalogue: Path | None) -> tuple[Plan, K
     """The plan of a report's folder, with what it was made from."""
     from sidedoor.audit.engine.kept import open_kept
     from sidedoor.catalogue.catalogue import load_catalogue
+    from sidedoor.errors import InputError
     from sidedoor.plan.run import Question, make_plan
     from sidedoor.report import kept_report, tenant_json
 
     settings, report = tenant_json.read(folder), kept_report.read(folder)
+    if settings.generated_at != report.generated_at:
+        found = f"settings of {settings.generated_at.isoformat()}, and report.json of {report.generated_at.isoformat()}"
+        raise InputError(str(folder / tenant_json.NAME), found, "the files of one audit, as it wrote them")
     with open_kept(folder / "messages.parquet") as history:
         plan = make_plan(
             Question(
@@ -74,8 +78,14 @@ def plan_of(folder: Path, words: Words, catalogue: Path | None) -> tuple[Plan, K
 
 
 def _write(folder: Path, files: dict[str, bytes], plan: Plan) -> None:
-    """All files whole or none."""
-    from sidedoor.plan.script.files import plan_files
+    """All files whole or none; what an earlier plan wrote and this one does not goes, so that nobody runs it."""
+    from sidedoor.plan.script.files import is_ours, plan_files
     from sidedoor.report.atomic import write_files
 
-    write_files({folder / name: data for name, data in (files | plan_files(plan)).items()})
+    made = files | plan_files(plan)
+    write_files({folder / name: data for name, data in made.items()})
+    for part in ("scripts", "owners", "hunting"):
+        found = (folder / part).iterdir() if (folder / part).is_dir() else ()
+        for path in found:
+            if f"{part}/{path.name}" not in made and is_ours(f"{part}/{path.name}"):
+                path.unlink(missing_ok=True)

@@ -20,8 +20,10 @@ T = TypeVar("T")
 _MOST_BODY = 256 << 20  # 100,000 rows of hunting are some 100 MB
 _ATTEMPTS, _FIRST_ATTEMPTS = 7, 2  # a network that has never answered is not waited for
 _MOST_THROTTLED = 24
+_WRITE_ATTEMPTS = 3
 _MOST_REDIRECTS = 5
 _TIMEOUT = httpx.Timeout(180.0, connect=20.0)  # hunting may take three minutes
+_WRITE_TIMEOUT = httpx.Timeout(60.0, connect=20.0)
 _REDIRECTS = frozenset({301, 302, 307, 308})
 
 
@@ -31,7 +33,11 @@ class BrokenError(UnreachableError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. scope: of its token. `hosts`: suffixes (with their dot) of hosts that a redirect may lead to."""
+    """One request. scope: of its token. `hosts`: suffixes (with their dot) of hosts that a redirect may lead to.
+
+    writes: a change of the tenant, which may be repeated: its answer may be without a body, and after a few failures
+    whoever asked should look what came of it instead of asking on.
+    """
 
     method: str
     url: str
@@ -39,10 +45,11 @@ class Call:
     body: Mapping[str, object] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     hosts: tuple[str, ...] = ()
+    writes: bool = False
 
 
 class Http:
-    """`ask` repeats what may be repeated: all we ask is reading. A token is in no log and in no error."""
+    """`ask` repeats what may be repeated, which is all we ask. A token is in no log and in no error."""
 
     def __init__(
         self, tokens: Tokens, clock: Clock, say: Callable[[str], None], transport: httpx.BaseTransport | None = None
@@ -57,7 +64,7 @@ class Http:
 
     def ask(self, call: Call, pacer: Pacer | None = None) -> Row:
         """The answer's JSON object. Raises RefusedError, and UnreachableError where patience has ended."""
-        return self._answer(call, pacer, parse_object)
+        return self._answer(call, pacer, _written if call.writes else parse_object)
 
     def fetch(self, call: Call, pacer: Pacer | None = None, most: int = _MOST_BODY) -> bytes:
         """The answer's content as it is, its first `most` bytes. Raises as `ask`."""
@@ -78,7 +85,7 @@ class Http:
                 return found
             body = parse_object(content)
             if is_throttled(status, body):
-                throttled = self._throttled(throttled, headers.get("Retry-After"))
+                throttled = self._throttled(throttled, headers.get("Retry-After"), call)
             elif status == 401 and not renewed:
                 renewed = True  # a token that ended in the middle; the same answer to a new one is meant
                 self._tokens.token(call.scope, fresh=True)
@@ -90,7 +97,8 @@ class Http:
     def _again(self, failed: int, call: Call, what: str) -> int:
         """Wait before the next attempt. Raises UnreachableError."""
         failed += 1
-        if failed >= (_ATTEMPTS if self._reached else _FIRST_ATTEMPTS):
+        attempts = _WRITE_ATTEMPTS if call.writes else _ATTEMPTS
+        if failed >= (attempts if self._reached else _FIRST_ATTEMPTS):
             kind = BrokenError if what.startswith("HTTP") else UnreachableError
             raise kind(f"{urlsplit(call.url).hostname}: {what}, {failed} times")
         seconds = backoff(failed)
@@ -98,8 +106,8 @@ class Http:
         self._clock.sleep(seconds)
         return failed
 
-    def _throttled(self, times: int, header: str | None) -> int:
-        if times >= _MOST_THROTTLED:
+    def _throttled(self, times: int, header: str | None, call: Call) -> int:
+        if times >= (_WRITE_ATTEMPTS if call.writes else _MOST_THROTTLED):
             raise UnreachableError("the service throttles every request")
         seconds = retry_after(header, self._clock.now())
         self._say(f"throttled by the service; again in {seconds:.0f} s")
@@ -111,7 +119,8 @@ class Http:
         url = call.url
         for _ in range(_MOST_REDIRECTS):
             headers = {**call.headers, "Authorization": f"Bearer {self._tokens.token(call.scope)}"}
-            with self._client.stream(call.method, url, json=call.body, headers=headers) as answer:
+            patience = _WRITE_TIMEOUT if call.writes else _TIMEOUT
+            with self._client.stream(call.method, url, json=call.body, headers=headers, timeout=patience) as answer:
                 self._reached = True
                 if answer.status_code not in _REDIRECTS:
                     return answer.status_code, answer.headers, _read(answer, most)
@@ -120,6 +129,11 @@ class Http:
             if not allowed(url, call):
                 raise RefusedError(Refusal.REDIRECTED, status, (urlsplit(url).hostname or "")[:100])
         raise RefusedError(Refusal.REDIRECTED, status, "in a circle")
+
+
+def _written(content: bytes) -> Row:
+    """A change is often answered without a body."""
+    return parse_object(content) or {}
 
 
 def _read(answer: httpx.Response, most: int | None) -> bytes:

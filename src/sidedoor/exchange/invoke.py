@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from sidedoor.errors import UsageError
@@ -54,8 +54,12 @@ class Exchange:
         return Rows(rows + more, told, str(body.get("@odata.context") or ""), cut)
 
     def set_reject_direct_send(self, value: bool) -> None:
-        """All that Sidedoor ever writes to a tenant. Safe to repeat. Raises RefusedError, UnreachableError."""
-        self.http.ask(self._call("Set-OrganizationConfig", {"RejectDirectSend": value}, 1000))
+        """All that Sidedoor ever writes to a tenant. Safe to repeat. Raises RefusedError, UnreachableError.
+
+        After either it may have been made all the same: look.
+        """
+        call = self._call("Set-OrganizationConfig", {"RejectDirectSend": value}, 1000)
+        self.http.ask(replace(call, writes=True))
 
     def _call(self, cmdlet: str, parameters: Mapping[str, object], page: int) -> Call:
         headers = {

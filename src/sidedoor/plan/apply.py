@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import ip_network
 
-from sidedoor.mail.fact import Unknown
+from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.plan.model import ConnectorProposal
 from sidedoor.tenant.codec import encode
 from sidedoor.tenant.settings import sender_pattern
@@ -19,24 +19,32 @@ def applied(snapshot: TenantSnapshot, proposals: Iterable[ConnectorProposal]) ->
     """The snapshot with the connectors made or changed; the switch as it was."""
     rows = {row.name: row for row in snapshot.known_connectors}
     for proposal in proposals:
-        rows[proposal.name] = _connector(proposal, rows.get(proposal.name))
+        rows[proposal.name] = connector(proposal, rows.get(proposal.name))
     return replace(snapshot, inbound_connectors=tuple(rows.values()))
 
 
-def _connector(proposal: ConnectorProposal, before: InboundConnector | None) -> InboundConnector:
+def connector(proposal: ConnectorProposal, before: InboundConnector | None) -> InboundConnector:
+    """A proposal as the connector it makes, or makes of `before`."""
     settings = proposal.settings
     base = before or InboundConnector(proposal.name, proposal.kind, enabled=True)
     partner = proposal.kind is ConnectorKind.PARTNER
     return replace(
         base,
-        enabled=settings.enabled,
+        enabled=base.enabled if settings.enabled is None else settings.enabled,
         sender_domains=tuple(each for text in settings.sender_domains for each in sender_pattern(text)),
         sender_networks=tuple(map(ip_network, settings.addresses)),
         tls_certificate_name=settings.certificate_name,
-        require_tls=settings.require_tls and partner,
-        restrict_to_addresses=settings.restrict_to_addresses and partner,
-        restrict_to_certificate=settings.restrict_to_certificate and partner,
+        require_tls=_flag(settings.require_tls, base.require_tls, partner=partner),
+        restrict_to_addresses=_flag(settings.restrict_to_addresses, base.restrict_to_addresses, partner=partner),
+        restrict_to_certificate=_flag(settings.restrict_to_certificate, base.restrict_to_certificate, partner=partner),
     )
+
+
+def _flag(wanted: bool | None, before: Fact[bool], *, partner: bool) -> Fact[bool]:
+    """What only Partner connectors honour; as it was where the plan does not touch it."""
+    if not partner:
+        return False
+    return before if wanted is None else wanted
 
 
 def _parts(snapshot: TenantSnapshot) -> dict[str, object]:
@@ -57,9 +65,10 @@ def _parts(snapshot: TenantSnapshot) -> dict[str, object]:
 
 def _lasting(row: InboundConnector) -> tuple[object, ...]:
     """The settings that the rule looks at. Exports of different kinds tell the others more or less fully."""
+    flags = (row.require_tls, row.restrict_to_addresses, row.restrict_to_certificate)
     return (
         row.kind, row.enabled, frozenset(map(str, row.sender_domains)), frozenset(map(str, row.sender_networks)),
-        row.tls_certificate_name, row.require_tls, row.restrict_to_addresses, row.restrict_to_certificate,
+        row.tls_certificate_name, *(flags if row.kind is ConnectorKind.PARTNER else ()),
         frozenset(map(str, row.associated_accepted_domains)),
     )  # fmt: skip
 
@@ -77,9 +86,9 @@ def differences(planned: TenantSnapshot, now: TenantSnapshot) -> list[str]:
 
 
 def _difference(name: str, before: object, after: object) -> Iterator[str]:
-    if before == after:
-        return
-    if not isinstance(before, dict) or not isinstance(after, dict) or "unknown" in before or "unknown" in after:
+    if before == after or (isinstance(before, dict) and "unknown" in before):
+        return  # a plan that did not know it rests on nothing that can have changed
+    if not isinstance(before, dict) or not isinstance(after, dict) or "unknown" in after:
         yield f"{name} was {json.dumps(before)[:200]} and is {json.dumps(after)[:200]}"
         return
     for key in sorted(before.keys() | after.keys()):

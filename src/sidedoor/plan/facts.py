@@ -28,6 +28,7 @@ _ON_SITE = frozenset(
         Kind.SERVER_MANAGEMENT, Kind.MONITORING, Kind.BACKUP, Kind.DATABASE, Kind.SCRIPT, Kind.MAIL_SERVER,
     }
 )  # fmt: skip
+_IN_PASSING = frozenset({Kind.SIGNATURE, Kind.ENCRYPTION, Kind.FILTER, Kind.OFFICE_SUITE, Kind.MAILING_LIST})
 _OWN_HOST = frozenset({"helo-own", "reverse-own"})
 
 
@@ -37,7 +38,9 @@ class SenderFacts:
 
     places: only those in whose mail RejectDirectSend has a say. addresses: the busiest first. moving: why its
     addresses cannot be relied on, "" where they can. shared: why strangers send from them, "" where nobody else does,
-    unknown where nobody knows. borrowed: (address, domain) pairs that spoofing senders use as well.
+    unknown where nobody knows. foreign: it runs on somebody else's machines. borrowed: (address, domain) pairs that
+    spoofing senders use as well. lent: addresses that they use with any domain. tls, plain: messages known to have
+    come with and without TLS, of `seen`.
     """
 
     sender: Sender
@@ -53,10 +56,13 @@ class SenderFacts:
     external: bool
     forwarder: bool
     service: bool
+    foreign: bool
     busiest_day: int
     borrowed: tuple[tuple[str, str], ...]
+    lent: tuple[str, ...]
     tls: int
     plain: int
+    seen: int
 
     @property
     def assessment(self) -> Verdict:
@@ -82,6 +88,16 @@ class SenderFacts:
     def own_return_path(self) -> Answer:
         """Whether the product can put a subdomain of the customer's into the envelope sender."""
         return self.entry.supports.own_return_path if self.entry else Answer.UNKNOWN
+
+    @property
+    def in_passing(self) -> bool:
+        """Whether it hands on other people's mail, whose envelope sender is not its own to choose."""
+        return self.entry is not None and self.entry.kind in _IN_PASSING
+
+    @property
+    def always_tls(self) -> bool:
+        """Whether every message of it is known to have come under TLS."""
+        return self.seen > 0 and self.tls == self.seen
 
     @property
     def ipv6(self) -> bool:
@@ -134,6 +150,8 @@ def _facts(
     entry = _entry(sender, evidence.catalogue)
     reasons = {reason.id for reason in sender.reasons}
     located = [place for place in places if place.address]
+    shared = _shared(sender, word, entry, reasons, evidence.snapshot)
+    service = _is_service(sender, entry, reasons)
     return SenderFacts(
         sender=sender,
         word=word,
@@ -143,17 +161,20 @@ def _facts(
         domains=_own_domains(places, evidence.snapshot),
         unlocated=sum(place.messages for place in places if not place.address),
         moving=_moving(located, word),
-        shared=_shared(sender, word, entry, reasons, evidence.snapshot),
+        shared=shared,
         certificate=word.certificate or _certificate(entry),
         external=word.external is True,
         forwarder="forwarder" in reasons,
-        service=_is_service(sender, entry, reasons),
+        service=service,
+        foreign=service or isinstance(shared, Unknown),
         busiest_day=evidence.busiest.get(sender.id, 0),
         borrowed=tuple(
             sorted({(p.address or "", p.domain or "") for p in located if (p.address, p.domain) in spoofed})
         ),
+        lent=tuple(sorted({p.address or "" for p in located} & {address or "" for address, _ in spoofed})),
         tls=sum(place.tls for place in places),
         plain=sum(place.plain for place in places),
+        seen=sum(place.messages for place in places),
     )
 
 
@@ -219,16 +240,27 @@ def _shared(
 ) -> Fact[str]:
     if word.shared is not None:
         return "plan.toml says that others send from there too" if word.shared else ""
-    if entry is not None and sender.product and entry.supports.fixed_addresses is Answer.YES:
-        return ""
-    if entry is not None and sender.product and entry.shared_addresses:
-        return f"other customers of {entry.name} send from the same networks"
+    product = _product_shares(sender, entry, reasons)
+    if product is not None:
+        return product
     if "spf-service" in reasons:
         return f"{sender.service or 'the service'} sends from networks that its other customers use too"
     cloud = next((name for name in sender.helo if shared_network(name)), None)
     if cloud is not None:
         return f"{cloud} is in a network whose addresses go from tenant to tenant"
     return _foreign_host(sender, reasons, snapshot)
+
+
+def _product_shares(sender: Sender, entry: Entry | None, reasons: AbstractSet[str]) -> Fact[str] | None:
+    """What the catalogue says; None where it does not settle it. A claim counts but at a host of the organisation."""
+    if entry is None or not (sender.product or not reasons & _OWN_HOST):
+        return None
+    rents = entry.supports.fixed_addresses is Answer.YES
+    if entry.shared_addresses and rents:  # for those who pay for them: who did, no export tells
+        return Unknown(f"{entry.name} sends from shared networks unless you rent addresses of your own there")
+    if entry.shared_addresses:
+        return f"other customers of {entry.name} send from the same networks"
+    return "" if rents and sender.product else None
 
 
 def _foreign_host(sender: Sender, reasons: AbstractSet[str], snapshot: TenantSnapshot) -> Fact[str]:

@@ -73,7 +73,8 @@ class Choice:
 
     overridden: the method, or what is known of the sender, was said in plan.toml. addresses: client addresses seen,
     the most used first. relay: id of the relay in plan.toml that takes its mail (LOCAL_RELAY). certificate: the name a
-    connector asks for. return_path: the subdomain. recipients: how many it mails, at least.
+    connector asks for. return_path: the subdomain of its new envelope sender (RETURN_PATH, COMMUNICATION_SERVICES).
+    recipients: how many it mails, at least. alternatives: () where nothing has to be chosen.
     """
 
     sender: str
@@ -111,15 +112,16 @@ class ConnectorSettings:
 
     sender_domains: as the cmdlet takes them, `contoso.com` or `*`. addresses: SenderIPAddresses, IPv4 addresses or
     networks /24 to /32. Restrict... and RequireTls are honoured on Partner connectors only (New-InboundConnector).
+    A flag is None where the export does not tell it: the plan leaves it as it is.
     """
 
-    enabled: bool
+    enabled: bool | None
     sender_domains: tuple[str, ...]
     addresses: tuple[str, ...] = ()
     certificate_name: str | None = None  # TlsSenderCertificateName
-    require_tls: bool = False
-    restrict_to_addresses: bool = False  # RestrictDomainsToIPAddresses
-    restrict_to_certificate: bool = False  # RestrictDomainsToCertificate
+    require_tls: bool | None = False
+    restrict_to_addresses: bool | None = False  # RestrictDomainsToIPAddresses
+    restrict_to_certificate: bool | None = False  # RestrictDomainsToCertificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +266,9 @@ class Replay:
     """The plan's connectors and the switch applied to the same history; messages.
 
     honest_refused counts senders assessed or declared legitimate, without those no plan can save (unsavable_refused).
-    spoofing_admitted: messages of spoofing senders that a proposed connector lets in. newly_restricted: messages
-    accepted today, of nobody spoofing, that a Partner restriction (5.7.51) refuses after. unattributed: messages of
-    no sender of the report among the refused.
+    spoofing_admitted: messages of spoofing senders that a proposed connector lets in. spoofing_untouched: those that
+    come in before and after, because they are no Direct Send. newly_restricted: messages of nobody spoofing that a
+    Partner restriction (5.7.51) refuses after and did not before. harmed: what is lost that should come in.
     """
 
     messages: int
@@ -283,6 +285,8 @@ class Replay:
     newly_restricted: int
     undetermined: int
     senders: tuple[SenderReplay, ...]
+    spoofing_untouched: int = 0
+    harmed: int = 0
     readings: tuple[Reading, ...] = ()
 
 
@@ -309,13 +313,17 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class TenantFacts:
-    """The tenant the plan is for. `fingerprint` is of its settings: another one means they changed since."""
+    """The tenant the plan is for. `fingerprint` is of its settings: another one means they changed since.
+
+    behind_filter: accepted domains whose MX leads elsewhere. subdomains: those that take in their subdomains.
+    """
 
     name: str
     accepted_domains: tuple[str, ...]
     reject_direct_send: bool | None
     fingerprint: str
-    behind_filter: tuple[str, ...] = ()  # accepted domains whose MX leads elsewhere
+    behind_filter: tuple[str, ...] = ()
+    subdomains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

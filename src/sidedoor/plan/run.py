@@ -2,81 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from sidedoor.audit.classes import classes_of
-from sidedoor.audit.engine.kept import KeptHistory
-from sidedoor.audit.model import Sender
-from sidedoor.catalogue.catalogue import Catalogue
+from sidedoor.audit.engine.kept import MOST_PLACES, Place
 from sidedoor.errors import InputError
 from sidedoor.mail.fact import Unknown
-from sidedoor.plan.apply import applied, fingerprint
+from sidedoor.plan.apply import fingerprint
 from sidedoor.plan.changes import changes
-from sidedoor.plan.choose import choose
 from sidedoor.plan.deadlines import for_methods
+from sidedoor.plan.draft import Draft, Question, best
 from sidedoor.plan.facts import Evidence, SenderFacts, gather
-from sidedoor.plan.lockdown import behind_filter, beside_rule, lockdown, stands, tag_rule
-from sidedoor.plan.methods import Door
-from sidedoor.plan.model import Because, Choice, ConnectorProposal, Method, Plan, Replay, RuleProposal, TenantFacts
-from sidedoor.plan.replay import Told, readings, replay
-from sidedoor.plan.synthesis import Synthesis, synthesise
+from sidedoor.plan.held import held
+from sidedoor.plan.lockdown import behind_filter, beside_rule, filter_networks, stands, tag_rule
+from sidedoor.plan.model import Because, Blocker, Method, Plan, RuleProposal, TenantFacts
+from sidedoor.plan.replay import readings
 from sidedoor.plan.verdict import blockers, unsavable
-from sidedoor.plan.words import FilterStage, Words
-from sidedoor.policy.switches import Switches
-from sidedoor.tenant.snapshot import TenantSnapshot
+from sidedoor.plan.words import FilterStage
+
+__all__ = ["Question", "make_plan"]
 
 _MOST_RECIPIENTS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a plan is made from; `folder` names the report in errors."""
-
-    senders: Sequence[Sender]
-    history: KeptHistory
-    snapshot: TenantSnapshot
-    switches: Switches
-    words: Words
-    catalogue: Catalogue
-    now: datetime
-    folder: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """Choices and connectors, with the history replayed over them."""
-
-    choices: tuple[Choice, ...]
-    synthesis: Synthesis
-    told: Told
-    replay: Replay
-
-    @property
-    def connectors(self) -> Sequence[ConnectorProposal]:
-        return self.told.connectors
-
-    @property
-    def lock(self) -> ConnectorProposal | None:
-        return next((each for each in self.connectors if each.lockdown), None)
-
-    @property
-    def harm(self) -> int:
-        """Honest messages that it loses."""
-        return self.replay.newly_restricted + self.replay.honest_refused + self.replay.honest_undetermined
 
 
 def make_plan(question: Question) -> Plan:
     """The plan. Raises InputError where the report does not hold what a plan rests on."""
     _refuse_unknown(question)
     history = question.history
-    evidence = Evidence.of(
-        question.senders, history.places(), history.busiest_days(), question.snapshot, question.catalogue
-    )
+    places = history.places()
+    _refuse_foreign(question, places)
+    evidence = Evidence.of(question.senders, places, history.busiest_days(), question.snapshot, question.catalogue)
     facts = gather(evidence, question.words.senders)
-    draft, notes = _best(question, facts)
-    return _finished(question, facts, draft, notes)
+    draft, notes = best(question, facts)
+    return _finished(question, facts, draft, notes, _edited(question, places))
 
 
 def _refuse_unknown(question: Question) -> None:
@@ -92,64 +52,93 @@ def _refuse_unknown(question: Question) -> None:
     for sender in question.words.senders:
         if sender not in known:
             expected = "the id of a sender of the report (report.json)"
-            raise InputError(question.words.path, f"the sender {sender[:60]!r}", expected)
+            line = question.words.line_of(sender)
+            raise InputError(question.words.path, f"the sender {sender[:60]!r}", expected, line)
 
 
-def _best(question: Question, facts: Sequence[SenderFacts]) -> tuple[_Draft, list[Because]]:
-    """With the lock-down where that is wanted and harms nobody honest; otherwise without, and why."""
-    wanted = question.words.filter.stage
-    lock = None
-    if wanted in {FilterStage.AUTO, FilterStage.LOCKDOWN}:
-        lock = lockdown(question.snapshot, question.words.filter)
-    if lock is not None and wanted is FilterStage.LOCKDOWN:
-        return _draft(question, facts, lock), []
-    plain = _draft(question, facts, None)
-    if lock is None:
-        return plain, list(_why_no_lock(question))
-    locked = _draft(question, facts, lock)
-    if locked.harm <= plain.harm:
-        return locked, []
-    text = (
-        f"a lock-down to the filter would refuse {locked.harm - plain.harm:,} honest messages that come beside it; "
-        "the transport rule marks such mail until their senders have moved"
-    )
-    return plain, [Because("lockdown-would-harm", text)]
+def _refuse_foreign(question: Question, places: Sequence[Place]) -> None:
+    """A report and a history of two audits would prove nothing and say "ready"."""
+    if len(places) >= MOST_PLACES:
+        return  # not all of them are here
+    told, found = {each.id for each in question.senders}, {place.sender for place in places}
+    if told != found:
+        sender = min(told ^ found)
+        where = "report.json" if sender in told else "messages.parquet"
+        raise InputError(
+            str(Path(question.folder) / "report.json"),
+            f"the sender {sender[:60]!r}, which only {where} has",
+            "report.json and messages.parquet of one audit, as it wrote them",
+        )
 
 
-def _why_no_lock(question: Question) -> Sequence[Because]:
-    if question.words.filter.stage is not FilterStage.AUTO or not behind_filter(question.snapshot):
+def _edited(question: Question, places: Sequence[Place]) -> tuple[Blocker, ...]:
+    """A report whose numbers are not those of its history: what is planned for it is proven for another."""
+    if len(places) >= MOST_PLACES:
         return ()
-    if stands(question.snapshot):
-        return (Because("lockdown-stands", "a connector takes mail from the filter only already"),)
-    text = "nobody knows by what the filter is recognised: say certificate or addresses under [filter] in plan.toml"
-    return (Because("filter-unknown", text),)
+    counted: Counter[str] = Counter()
+    refusable: Counter[str] = Counter()
+    for place in places:
+        counted[place.sender] += place.messages
+        refusable[place.sender] += place.refusable
+    found = []
+    for each in question.senders:
+        told = (each.messages, each.would_reject + each.would_reject_unknown)
+        if told != (counted[each.id], refusable[each.id]):
+            text = (
+                f"report.json has {told[0]:,} messages of {each.name} ({told[1]:,} that may be refused) and "
+                f"messages.parquet {counted[each.id]:,} ({refusable[each.id]:,}): audit again"
+            )
+            found.append(Blocker("report-differs", each.id, text))
+    return tuple(found)
 
 
-def _draft(question: Question, facts: Sequence[SenderFacts], lock: ConnectorProposal | None) -> _Draft:
-    door = Door(question.snapshot, lockdown=lock is not None or stands(question.snapshot))
-    choices = tuple(choose(fact, door) for fact in facts)
-    made = synthesise(choices, facts, question.words, question.snapshot)
-    connectors = (*made.connectors, *([lock] if lock else ()))
-    classes = classes_of(applied(question.snapshot, connectors))
-    flows = question.history.flows(classes)
-    told = Told(question.snapshot, question.switches, classes, flows, choices, connectors)
-    return _Draft(choices, made, told, replay(told))
-
-
-def _rules(question: Question, draft: _Draft) -> tuple[RuleProposal, ...]:
-    found = [tag_rule(question.snapshot, draft.connectors)]
-    if draft.lock is None and question.words.filter.stage is not FilterStage.NONE:
+def _rules(question: Question, draft: Draft) -> tuple[tuple[RuleProposal, ...], list[Because]]:
+    notes: list[Because] = []
+    paths = [choice.return_path for choice in draft.choices if choice.return_path]
+    found = [tag_rule(question.snapshot, draft.connectors, paths)]
+    if found[0] is None and question.snapshot.reject_direct_send is not True:
+        text = "the accepted domains do not fit into a mail flow rule (8 KB), so there is none that marks Direct Send"
+        notes.append(Because("rule-too-long", text))
+    wanted = question.words.filter.stage
+    if draft.sketch.lock is None and not stands(question.snapshot) and wanted is not FilterStage.NONE:
         found.append(beside_rule(question.snapshot, draft.connectors, question.words.filter))
-    return tuple(rule for rule in found if rule is not None)
+        if found[-1] is None and behind_filter(question.snapshot):
+            notes.append(_no_beside_rule(question))
+    return tuple(rule for rule in found if rule is not None), notes
 
 
-def _finished(question: Question, facts: Sequence[SenderFacts], draft: _Draft, notes: Sequence[Because]) -> Plan:
+def _no_beside_rule(question: Question) -> Because:
+    why = "the filter's addresses are not known: say addresses under [filter] in plan.toml"
+    if filter_networks(question.snapshot, question.words.filter):
+        why = "the addresses it would have to leave alone do not fit into a mail flow rule (8 KB)"
+    return Because("no-beside-rule", f"there is no rule for mail beside the filter, because {why}")
+
+
+def _not_told(draft: Draft) -> Iterator[Because]:
+    """Flags of existing connectors that the export does not hold and the plan has to do with."""
+    flags = {
+        "RequireTls": "require_tls", "RestrictDomainsToIPAddresses": "restrict_to_addresses",
+        "RestrictDomainsToCertificate": "restrict_to_certificate", "Enabled": "enabled",
+    }  # fmt: skip
+    for each in draft.connectors:
+        if each.before is None:
+            continue
+        unknown = [name for name, field in flags.items() if getattr(each.before, field) is None]
+        if unknown:
+            text = f"the export does not tell {', '.join(unknown)} of {each.name!r}: export Get-InboundConnector again"
+            yield Because("connector-incomplete", text)
+
+
+def _finished(  # what a plan is put together from
+    question: Question, facts: Sequence[SenderFacts], draft: Draft, notes: Sequence[Because],
+    edited: tuple[Blocker, ...],
+) -> Plan:  # fmt: skip
     snapshot, choices = question.snapshot, draft.choices
     domains = snapshot.accepted_domains
     reject = snapshot.reject_direct_send
-    rules = _rules(question, draft)
+    rules, more = _rules(question, draft)
     lost = [choice.sender for choice in choices if choice.method is Method.UNSAVABLE]
-    found = blockers(choices, facts, question.words, draft.replay)
+    found = (*edited, *blockers(choices, facts, question.words, draft.replay, held(draft.told, rules)))
     return Plan(
         generated_at=question.now,
         tenant=TenantFacts(
@@ -158,17 +147,20 @@ def _finished(question: Question, facts: Sequence[SenderFacts], draft: _Draft, n
             None if isinstance(reject, Unknown) else reject,
             fingerprint(snapshot),
             behind_filter(snapshot),
+            ()
+            if isinstance(domains, Unknown)
+            else tuple(str(row.domain) for row in domains if row.match_subdomains is True),
         ),
         window=question.history.window(),
         choices=choices,
-        connectors=tuple(draft.connectors),
+        connectors=draft.connectors,
         rules=rules,
-        conflicts=draft.synthesis.conflicts,
+        conflicts=draft.sketch.conflicts,
         changes=changes(choices, draft.connectors, rules, closed=reject is True),
         deadlines=for_methods(choice.method for choice in choices),
         replay=replace(draft.replay, readings=tuple(readings(draft.told, draft.replay))),
         unsavable=unsavable(choices, draft.replay, question.history.recipients(lost, _MOST_RECIPIENTS)),
         ready=not found,
         blockers=found,
-        notes=tuple(notes),
+        notes=(*notes, *more, *_not_told(draft)),
     )

@@ -18,6 +18,7 @@ from sidedoor.mail.network import IPNetwork, NetworkError, parse_network
 from sidedoor.plan.model import Method
 
 _MOST_BYTES = 16 << 20
+_WIDEST = 16  # 256 ranges of a connector's; whoever says more means something else
 T = TypeVar("T")
 
 
@@ -72,16 +73,21 @@ class FilterWord:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The whole file. `path` for messages about it; "" where there is none."""
+    """The whole file. `path` for messages about it; "" where there is none. `text`: as it was read."""
 
     senders: Mapping[str, SenderWord] = field(default_factory=dict)
     relays: Mapping[str, RelayWord] = field(default_factory=dict)
     filter: FilterWord = FilterWord()
     path: str = ""
+    text: str = ""
 
     def of(self, sender: str) -> SenderWord:
         """What is said of a sender, by its id."""
         return self.senders.get(sender, SenderWord())
+
+    def line_of(self, sender: str) -> int | None:
+        """The line on which a sender is named, from 1."""
+        return _Reader(self.text, self.path).line("senders", sender) if self.text else None
 
 
 NO_WORDS = Words()
@@ -138,7 +144,7 @@ def _certificate(value: object) -> str:
 
 
 def _networks(value: object) -> tuple[IPNetwork, ...]:
-    expected = "a list of IPv4 addresses or networks from /24 to /32"
+    expected = "a list of IPv4 addresses or networks from /16 to /32"
     if not isinstance(value, list) or len(value) > 10_000:
         raise _WordError(repr(value)[:60], expected)
     try:
@@ -146,8 +152,8 @@ def _networks(value: object) -> tuple[IPNetwork, ...]:
     except NetworkError as error:
         raise _WordError(str(error)[:60], expected) from error
     for network in found:
-        # New-InboundConnector -SenderIPAddresses takes nothing else.
-        if network.version != 4 or network.prefixlen < 24:
+        # New-InboundConnector -SenderIPAddresses takes IPv4 only, and /24 at most: a wider one becomes many of them.
+        if network.version != 4 or network.prefixlen < _WIDEST:
             raise _WordError(str(network), expected)
     return found
 
@@ -214,6 +220,7 @@ def parse_words(text: str, path: str) -> Words:
         {name: RelayWord(**values) for name, values in reader.tables(body, "relays", _RELAY)},
         FilterWord(**reader.table(("filter",), body.get("filter", {}), _FILTER)),
         path,
+        text,
     )
 
 
@@ -247,7 +254,11 @@ class _Reader:
         return made
 
     def error(self, where: tuple[str, ...], found: str, expected: str) -> InputError:
-        """The key's line: after the header of its table, where the file is written with headers."""
+        """An error at the line of a key."""
+        return InputError(self._path, found, expected, self.line(*where))
+
+    def line(self, *where: str) -> int:
+        """The key's line, from 1: after the header of its table, where the file is written with headers."""
         start = 0
         for depth in range(len(where), 0, -1):
             header = re.compile(r"\s*\[\s*" + r"\s*\.\s*".join(_quoted(part) for part in where[:depth]) + r"\s*\]")
@@ -256,8 +267,7 @@ class _Reader:
                 start = at
                 break
         key = re.compile(rf"\s*{_quoted(where[-1])}\s*=")
-        line = next((number for number in range(start, len(self._lines)) if key.match(self._lines[number])), start)
-        return InputError(self._path, found, expected, line + 1)
+        return next((number for number in range(start, len(self._lines)) if key.match(self._lines[number])), start) + 1
 
 
 def _quoted(part: str) -> str:

@@ -27,10 +27,13 @@ from sidedoor.tenant.snapshot import TenantSnapshot
 class Rule:
     """The rule for one snapshot and one reading of the open questions; immutable, safe to share between threads."""
 
-    def __init__(self, snapshot: TenantSnapshot, switches: Switches = DEFAULT_SWITCHES) -> None:
+    def __init__(
+        self, snapshot: TenantSnapshot, switches: Switches = DEFAULT_SWITCHES, alike: Rule | None = None
+    ) -> None:
+        """`alike`: a rule of the same snapshot, whose look-up tables are shared; they do not depend on switches."""
         self.snapshot, self.switches = snapshot, switches
         addresses = _filter_addresses(snapshot)
-        self._examples = Examples(snapshot, addresses)
+        self.examples: Examples = Examples(snapshot, addresses) if alike is None else alike.examples
         rules = () if isinstance(snapshot.transport_rules, Unknown) else snapshot.transport_rules
         self._settings = Settings(
             switches,
@@ -45,7 +48,7 @@ class Rule:
 
     def decide(self, connection: Connection, envelope: Envelope, message: MessageFacts) -> Decision:
         """What Exchange Online does (or did) with one message to one recipient, as far as the facts tell."""
-        worlds = completions(self._examples, connection, envelope, message)
+        worlds = completions(self.examples, connection, envelope, message)
         history = message.accepted
         run = settle_history if history else settle
         first = next(worlds)
@@ -53,7 +56,7 @@ class Rule:
         if second is None:
             return run(first[1], self._settings)
         rest = [first, second, *islice(worlds, MAX_WORLDS - 1)]
-        names = fact_names(self._examples, history=history)
+        names = fact_names(self.examples, history=history)
         if len(rest) > MAX_WORLDS:
             return overwhelmed(varying([choices for choices, _ in rest], names))
         decided = [Decided(choices, run(world, self._settings)) for choices, world in rest]
@@ -73,20 +76,20 @@ class Rule:
         """
         certain = not isinstance(connection.tls, Tls) or not isinstance(connection.tls.client_certificate, Unknown)
         decided: list[Decided] = []
-        for choices, world in completions(self._examples, connection, envelope, message):
+        for choices, world in completions(self.examples, connection, envelope, message):
             if unheard and not certain and _shows(world, unheard):
                 continue
             decided.append(Decided(choices, settle_again(world, self._settings)))
             if len(decided) > MAX_WORLDS:
-                return overwhelmed(fact_names(self._examples, history=True))
+                return overwhelmed(fact_names(self.examples, history=True))
         if len(decided) == 1:
             return decided[0].decision
-        return merge(_explained(decided), fact_names(self._examples, history=True))
+        return merge(_explained(decided), fact_names(self.examples, history=True))
 
     def worlds(self, connection: Connection, envelope: Envelope, message: MessageFacts) -> Iterator[Decision]:
         """The decision of each way the unknown facts could be, at most `MAX_WORLDS`; see `worlds.strictest`."""
         run = settle_history if message.accepted else settle
-        for _, world in islice(completions(self._examples, connection, envelope, message), MAX_WORLDS):
+        for _, world in islice(completions(self.examples, connection, envelope, message), MAX_WORLDS):
             yield run(world, self._settings)
 
 

@@ -1,73 +1,60 @@
-"""The certificate that a mail server shows after STARTTLS, read for its dates; bounded in time and lines.
-
-To read a date nothing needs to be verified. Whether it verifies is tried first all the same and said: a certificate
-that nobody believes is no better than one that has ended.
-"""
+"""What a server's certificate says of itself, in a phrase. It is a stranger's: nothing in it is believed."""
 
 from __future__ import annotations
 
-import smtplib
-import ssl
-from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from sidedoor.errors import UnreachableError
-from sidedoor.probe.client import bounded_client
+from sidedoor.probe.wire import harmless
 
-SECONDS = 20.0
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
-
-@dataclass(frozen=True, slots=True)
-class ShownCertificate:
-    """der: the leaf. verified: whether the system's authorities vouch for it under that host's name; why_not: else."""
-
-    der: bytes
-    verified: bool
-    why_not: str = ""
+_MOST_NAMES, _MOST_SHOWN = 3, 60
 
 
-def shown_certificate(host: str, port: int, seconds: float = SECONDS) -> ShownCertificate:
-    """Ask a mail server for STARTTLS and take its certificate. Raises UnreachableError with a phrase."""
+def described(der: bytes | None, host: str) -> str:
+    """Names, end, SHA-256, and what would not verify: expired, another name, signed by itself."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    if der is None:
+        return "no certificate was shown"
     try:
-        return ShownCertificate(_shake_hands(host, port, seconds, ssl.create_default_context()), verified=True)
-    except ssl.SSLCertVerificationError as error:
-        why_not = error.verify_message or "not verified"
-    except (OSError, smtplib.SMTPException, ValueError) as error:
-        raise UnreachableError(f"{host}:{port}: {_phrase(error)}") from error
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        found = x509.load_der_x509_certificate(der)
+        names, wrong = _names(found), list(_wrong(found, host))
+        until, digest = found.not_valid_after_utc, found.fingerprint(SHA256()).hex()
+    except (ValueError, TypeError, x509.UnsupportedGeneralNameType, x509.DuplicateExtension) as error:
+        return f"the certificate cannot be read ({type(error).__name__})"
+    shown = ", ".join(harmless(name)[:_MOST_SHOWN] for name in names[:_MOST_NAMES]) or "nobody"
+    verdict = f"it is {' and '.join(wrong)}" if wrong else "it was not verified"
+    return f"certificate for {shown} until {until:%Y-%m-%d}, SHA-256 {digest}; {verdict}"
+
+
+def _names(found: Certificate) -> list[str]:
+    """DNS names of subjectAltName, then the common name (RFC 6125 section 6.4.4)."""
+    from cryptography import x509
+
     try:
-        return ShownCertificate(_shake_hands(host, port, seconds, context), verified=False, why_not=why_not)
-    except (OSError, smtplib.SMTPException, ValueError) as error:
-        raise UnreachableError(f"{host}:{port}: {_phrase(error)}") from error
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        listed = names.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        listed = []
+    common = [str(each.value) for each in found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+    return list(dict.fromkeys([*listed, *common]))
 
 
-def _shake_hands(host: str, port: int, seconds: float, context: ssl.SSLContext) -> bytes:
-    client = bounded_client("sidedoor.invalid", seconds)
-    try:
-        code, _ = client.connect(host, port)
-        if code >= 400:
-            raise smtplib.SMTPConnectError(code, "it does not talk to us")
-        client.ehlo()
-        if not client.has_extn("starttls"):
-            raise smtplib.SMTPNotSupportedError("no STARTTLS is offered")
-        code, _ = client.starttls(context=context)
-        if code != 220 or not isinstance(client.sock, ssl.SSLSocket):  # RFC 3207 section 4
-            raise smtplib.SMTPNotSupportedError("STARTTLS is refused")
-        der = client.sock.getpeercert(binary_form=True)
-    finally:
-        client.close()
-    if not der:
-        raise smtplib.SMTPNotSupportedError("no certificate is shown")
-    return der
+def _wrong(found: Certificate, host: str) -> list[str]:
+    now = datetime.now(UTC)
+    tests = (
+        (found.issuer == found.subject, "signed by itself"),
+        (found.not_valid_after_utc < now, "expired"),
+        (found.not_valid_before_utc > now, "not valid yet"),
+        (not any(_covers(name.lower(), host.lower()) for name in _names(found)), f"not for {host}"),
+    )
+    return [word for wrong, word in tests if wrong]
 
 
-def _phrase(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, smtplib.SMTPNotSupportedError):
-        return str(error)
-    if isinstance(error, smtplib.SMTPResponseException):
-        return f"it answers {error.smtp_code}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({error.reason or 'no reason given'})"
-    return str(getattr(error, "strerror", None) or type(error).__name__)
+def _covers(name: str, host: str) -> bool:
+    """A wildcard stands for the leftmost label only (RFC 6125 section 6.4.3)."""
+    return name == host or (name.startswith("*.") and host.partition(".")[2] == name[2:])

@@ -1,206 +1,165 @@
-"""One SMTP conversation by smtplib, written down line by line; bounded in lines, bytes and seconds."""
+"""One conversation as the probe holds it: which command comes when, and what each answer means."""
 
 from __future__ import annotations
 
-import io
+import re
 import smtplib
-import socket
 import ssl
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_LINES
-from typing import Any
 
-from sidedoor.mail.reply import Reply, ReplyError, parse_reply
-from sidedoor.probe.model import Attempt, Line, Request, SenderKind, Target
-from sidedoor.probe.outcome import Outcome, outcome_of
+from sidedoor.mail.reply import Reply
+from sidedoor.mailauth.mx import is_exchange_online
+from sidedoor.probe.certificate import described
+from sidedoor.probe.model import Attempt, Request, SenderKind, Target
+from sidedoor.probe.outcome import Outcome, Stage, outcome_of
+from sidedoor.probe.wire import Client, TooMuchError, harmless
 
-_MOST_LINES, _MOST_SHOWN = 200, 500
-_CONVERSATION = 120.0  # seconds for all of it
-
-
-class _TooMuchError(OSError):
-    """A server that talks without end, or drop by drop."""
-
-
-class _Bounded(io.RawIOBase):
-    """A socket to read from until a deadline, however slowly the bytes come."""
-
-    def __init__(self, sock: socket.socket, deadline: float, timeout: float) -> None:
-        self._sock, self._deadline, self._timeout = sock, deadline, timeout
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Bytes that are there."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise _TooMuchError("too slow")
-        self._sock.settimeout(min(left, self._timeout))
-        return self._sock.recv_into(buffer)
-
-
-class _Client(smtplib.SMTP):
-    """smtplib with a transcript and bounds."""
-
-    def __init__(self, helo: str, timeout: float, conversation: float = _CONVERSATION) -> None:
-        self.lines: list[Line] = []
-        self._deadline = time.monotonic() + conversation
-        self._read = 0
-        self.ends = ("", "")
-        super().__init__(local_hostname=helo, timeout=timeout)
-
-    def note(self, who: str, text: str) -> None:
-        """Write a line down: no control characters, no end."""
-        shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:_MOST_SHOWN])
-        self.lines.append(Line(datetime.now(UTC), who, shown))
-
-    def connect(self, host: str = "localhost", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
-        """Connect; whoever the ends are is kept, because QUIT forgets them."""
-        self._host = host  # starttls shows it as server name
-        self.sock = socket.create_connection((host, port), self.timeout, source_address)
-        local, remote = self.sock.getsockname(), self.sock.getpeername()
-        self.ends = (f"{local[0]}:{local[1]}", f"{remote[0]}:{remote[1]}")
-        return self.getreply()
-
-    def putcmd(self, cmd: str, args: str = "") -> None:
-        """Send a command."""
-        self.note("we", f"{cmd} {args}".strip())
-        super().putcmd(cmd, args)
-
-    def getreply(self) -> tuple[int, bytes]:
-        """A whole reply, however many lines up to the bound."""
-        if self.file is None and self.sock is not None:
-            timeout = float(self.timeout or 30.0)
-            self.file = _Counted(io.BufferedReader(_Bounded(self.sock, self._deadline, timeout)), self)
-        code, text = super().getreply()
-        return code, text
-
-    def took(self, line: bytes) -> None:
-        """One line has come."""
-        self._read += 1
-        if self._read > _MOST_LINES:
-            raise _TooMuchError("more lines than any server says")
-        self.note("they", line.decode("utf-8", "replace").rstrip("\r\n"))
-
-
-class _Counted:
-    """What smtplib takes for a file."""
-
-    def __init__(self, reader: io.BufferedReader, client: _Client) -> None:
-        self._reader, self._client = reader, client
-
-    def readline(self, size: int = -1) -> bytes:
-        """A line, told to the client."""
-        line = self._reader.readline(size)
-        if line:
-            self._client.took(line)
-        return line
-
-    def close(self) -> None:
-        """Close."""
-        self._reader.close()
-
-
-def bounded_client(helo: str, seconds: float) -> smtplib.SMTP:
-    """A client for one conversation of at most so many seconds."""
-    return _Client(helo, seconds, seconds)
+_COURTESY = 3.0  # seconds for the answer to QUIT, which nothing hangs on
 
 
 def attempt(
     request: Request, target: Target, sender: tuple[SenderKind, str], *, tls: bool, message: EmailMessage | None = None
 ) -> Attempt:
     """One conversation; it ends before DATA unless there is a message to send. Raises nothing."""
-    client = _Client(request.helo, request.timeout)
-    notes: list[str] = []
-    kind, address = sender
-    try:
-        outcome, reply = _converse(client, request, target, address, tls=tls, message=message, notes=notes)
-    except (OSError, smtplib.SMTPException, ValueError) as error:
-        outcome, reply = _failed(error), ""
-        notes.append(type(error).__name__ + (f": {error}"[:200] if isinstance(error, _TooMuchError) else ""))
-    local, remote = client.ends
-    client.close()
-    sent = message is not None and outcome is Outcome.ACCEPTED
+    talk = _Talk(request, target, sender[1], tls=tls, message=message)
+    outcome, reply = talk.hold()
+    local, remote = talk.client.ends
     return Attempt(
-        target, kind, address, request.recipient, tls, outcome, reply, sent, local, remote, tuple(notes),
-        tuple(client.lines),
+        target, *sender, request.recipient, tls, outcome, talk.stage, reply, talk.sent, local, remote,
+        tuple(talk.notes), tuple(talk.client.lines), silent=talk.silent,
     )  # fmt: skip
 
 
-def _converse(
-    client: _Client, request: Request, target: Target, sender: str, *, tls: bool, message: EmailMessage | None,
-    notes: list[str],
-) -> tuple[Outcome, str]:  # fmt: skip
-    answer = _reply(client.connect(target.host, target.port))
-    if not answer.positive:
-        return outcome_of(answer), str(answer)
-    answer = _reply(client.ehlo())
-    if answer.positive and tls:
-        if not client.has_extn("starttls"):
-            return Outcome.TLS_NOT_OFFERED, str(answer)
-        if not _start_tls(client, target.host, notes):
-            return Outcome.TLS_FAILED, ""
-        answer = _reply(client.ehlo())
-    steps: tuple[Callable[[], tuple[int, bytes]], ...] = (
-        lambda: client.docmd(f"MAIL FROM:<{sender}>"),
-        lambda: client.docmd(f"RCPT TO:<{request.recipient}>"),
-    )
-    for step in steps:
-        if answer.positive:
-            answer = _reply(step())
-    if answer.positive and message is not None:
-        answer = _reply(_hand_over(client, message))
-    result = outcome_of(answer), str(answer)
-    if message is None:
-        client.rset()
-    client.quit()
-    return result
+class _Talk:
+    """A conversation under way: how far it came, and what is to be said of it."""
+
+    def __init__(
+        self, request: Request, target: Target, address: str, *, tls: bool, message: EmailMessage | None
+    ) -> None:
+        self.client = Client(request.helo, request.timeout)
+        self.stage = Stage.CONNECT
+        self.notes: list[str] = []
+        self.sent: bool | None = False
+        self.silent = False
+        self._request, self._target, self._address = request, target, address
+        self._tls, self._message = tls, message
+
+    def hold(self) -> tuple[Outcome, str]:
+        """The whole conversation; its outcome and the reply that decided it."""
+        try:
+            outcome, answer = self._converse()
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            outcome, reply = self._failed(error), ""
+            self.notes.append(self._told(error))
+        else:
+            reply = str(answer)
+            self._take_leave()
+        self.client.close()
+        return outcome, reply
+
+    def _converse(self) -> tuple[Outcome, Reply]:
+        self.client.reach(self._target)
+        self.stage = Stage.GREETING
+        answer = self.client.reply()
+        if _took(answer):
+            self.stage = Stage.HELLO
+            answer = self.client.hello()
+        if _took(answer) and self._tls:
+            if not self.client.has_extn("starttls"):
+                return Outcome.TLS_NOT_OFFERED, answer
+            self.stage = Stage.STARTTLS
+            answer = self.client.ask("STARTTLS")
+            if answer.code != 220:  # RFC 3207 section 4
+                return Outcome.TLS_FAILED, answer
+            self._handshake()
+            self.stage = Stage.HELLO
+            answer = self.client.hello()
+        for stage, command in (
+            (Stage.MAIL, f"MAIL FROM:<{self._address}>"),
+            (Stage.RCPT, f"RCPT TO:<{self._request.recipient}>"),
+        ):
+            if _took(answer):
+                self.stage = stage
+                answer = self.client.ask(command)
+        if _took(answer) and self._message is not None:
+            return self._hand_over(self._message)
+        return outcome_of(answer, self.stage), answer
+
+    def _hand_over(self, message: EmailMessage) -> tuple[Outcome, Reply]:
+        """DATA and the message; the answer to whichever was refused."""
+        self.stage = Stage.DATA
+        answer = self.client.ask("DATA")
+        if answer.code != 354:  # RFC 5321 section 3.3: without it nothing may be sent, whatever else was said
+            return (Outcome.BROKEN if answer.code < 400 else outcome_of(answer, self.stage)), answer
+        self.stage = Stage.CONTENT
+        content = re.sub(rb"(?m)^\.", b"..", message.as_bytes(policy=SMTP_LINES))  # RFC 5321 section 4.5.2
+        self.client.note("we", f"(the message: {len(content)} octets, and the dot that ends it)")
+        self.sent = None  # from here on it may have been taken, until the server says whether
+        self.client.send(content + b".\r\n")
+        answer = self.client.reply()
+        self.sent = _took(answer)
+        return outcome_of(answer, self.stage), answer
+
+    def _handshake(self) -> None:
+        """The certificate is described and no reason to stop: the question is about the door."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        wrapped = self.client.secure(context, self._target.host)
+        self.notes.append(f"{wrapped.version()}; {described(wrapped.getpeercert(binary_form=True), self._target.host)}")
+
+    def _take_leave(self) -> None:
+        """QUIT, if the server still listens: what it said before stands in any case."""
+        self.client.hurry(_COURTESY)
+        with suppress(OSError, smtplib.SMTPException, ValueError):
+            self.client.docmd("QUIT")
+
+    def _failed(self, error: Exception) -> Outcome:
+        """What a conversation that broke off stands for, by how far it came."""
+        if self.stage is Stage.CONNECT:
+            return Outcome.PORT_BLOCKED if _is_blocked(error, self._target) else Outcome.UNREACHABLE
+        slow = isinstance(error, TooMuchError) and str(error) == "too slow"
+        self.silent = slow or isinstance(error, TimeoutError)
+        return Outcome.TLS_FAILED if self.stage is Stage.STARTTLS else Outcome.BROKEN
+
+    def _told(self, error: Exception) -> str:
+        """What went wrong, for people."""
+        if self.sent is None:
+            return "the message was handed over whole and no answer came: it may have been delivered"
+        if self.stage is Stage.CONNECT:
+            return _not_connected(error, self._target)
+        if isinstance(error, TimeoutError):
+            where = "; often a firewall or a tarpit" if self.stage is Stage.GREETING else ""
+            return f"connected, and then no whole answer within {self._request.timeout:g} s{where}"
+        return _broken_off(error)
 
 
-def _hand_over(client: _Client, message: EmailMessage) -> tuple[int, bytes]:
-    """DATA and the message; the answer to whichever was refused."""
-    try:
-        return client.data(message.as_bytes(policy=SMTP_LINES))
-    except smtplib.SMTPResponseException as error:
-        text = error.smtp_error
-        return error.smtp_code, text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+def _took(reply: Reply) -> bool:
+    return 200 <= reply.code < 300  # RFC 5321 section 4.2.1: 3yz is for DATA alone
 
 
-def _start_tls(client: _Client, host: str, notes: list[str]) -> bool:
-    """The certificate is looked at, and no reason to stop: the question is about the door. What the server sent in
-    plain text behind its 220 is thrown away with the reader (RFC 3207 section 6)."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    try:
-        code, _ = client.starttls(context=context)
-    except (OSError, smtplib.SMTPException):
-        return False
-    if code != 220 or client.sock is None:  # RFC 3207 section 4
-        return False
-    version = getattr(client.sock, "version", str)()
-    notes.append(f"{version}; the certificate of {host} was not verified")
-    return True
+def _broken_off(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError):
+        return "the server hung up"
+    if isinstance(error, ssl.SSLError):
+        return f"the TLS handshake failed ({harmless(error.reason or 'no reason given')[:100]})"
+    text = error.smtp_error if isinstance(error, smtplib.SMTPResponseException) else error
+    return harmless(str(text))[:200]
 
 
-def _reply(answer: tuple[int, bytes]) -> Reply:
-    code, raw = answer
-    text = " ".join(raw.decode("utf-8", "replace").split())[:_MOST_SHOWN]
-    try:
-        return parse_reply(f"{code} {''.join(sign if sign.isprintable() else '?' for sign in text)}")
-    except ReplyError as error:
-        raise smtplib.SMTPException(str(error)) from error
+def _is_blocked(error: Exception, target: Target) -> bool:
+    """No answer, this machine's own firewall, or a refusal in the name of a service that refuses no connection."""
+    if isinstance(error, ConnectionRefusedError):
+        return is_exchange_online(target.host)
+    return isinstance(error, TimeoutError | PermissionError)
 
 
-def _failed(error: Exception) -> Outcome:
-    if isinstance(error, _TooMuchError):
-        return Outcome.BROKEN
+def _not_connected(error: Exception, target: Target) -> str:
+    where = f"{target.host} port {target.port}"
     if isinstance(error, TimeoutError):
-        return Outcome.PORT_BLOCKED
-    if isinstance(error, ConnectionResetError | BrokenPipeError | smtplib.SMTPException | ssl.SSLError | ValueError):
-        return Outcome.BROKEN
-    return Outcome.UNREACHABLE
+        return f"{where}: nobody answers; a network on the way blocks the port"
+    if isinstance(error, ConnectionRefusedError):
+        return f"{where}: the connection is refused; nobody listens there, or a firewall answers in its place"
+    cause = getattr(error, "strerror", None) or str(error)
+    return f"{where}: {harmless(cause)[:100]}"

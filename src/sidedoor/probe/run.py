@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.utils import format_datetime
 from itertools import product
 
 from sidedoor.probe.client import attempt
-from sidedoor.probe.model import Attempt, ProbeResult, Request, SenderKind, Verdict
-from sidedoor.probe.outcome import SHUT, Outcome
+from sidedoor.probe.judge import judge
+from sidedoor.probe.message import labelled
+from sidedoor.probe.model import OWN, Attempt, ProbeResult, Request, Role, SenderKind, Target
+from sidedoor.probe.outcome import NOWHERE, Outcome, Stage
 
-_OWN = frozenset({SenderKind.ACCEPTED, SenderKind.ONMICROSOFT})
+_MOST_SILENCES = 2
+_BUDGET = 15  # times the patience for one answer, for all conversations with one server
 
 
 def probe(
@@ -23,75 +23,81 @@ def probe(
     """Ask everything that was requested. `say` is told of each attempt."""
     started = datetime.now(UTC)
     attempts: list[Attempt] = []
-    for made in _attempts(request, sleep):
+    for made in _matrix(request, sleep):
         attempts.append(made)
         say(made)
+    notes = list(request.notes)
+    if request.send:
+        taken = _taken(attempts)
+        if taken is None:
+            notes.append("nothing was sent: the tenant's front door takes no own envelope sender at RCPT TO")
+        else:
+            sleep(request.pause)
+            attempts.append(_send(request, taken))
+            say(attempts[-1])
     verdict, why = judge(attempts)
-    return ProbeResult(request.domain, started, tuple(attempts), verdict, why)
+    return ProbeResult(request.domain, started, datetime.now(UTC), tuple(attempts), verdict, why, tuple(notes))
 
 
-def _attempts(request: Request, sleep: Callable[[float], None]) -> Iterator[Attempt]:
+def _matrix(request: Request, sleep: Callable[[float], None]) -> Iterator[Attempt]:
+    """Every server, envelope sender, and with and without TLS; one connection at a time."""
     first = True
     for target in request.targets:
+        patience = _Patience(_BUDGET * request.timeout)
         for sender, tls in product(request.senders, (False, True)):
+            if patience.ended(tls=tls):
+                yield _left_out(request, target, sender, tls=tls)
+                continue
             if not first:
                 sleep(request.pause)
             first = False
+            begun = time.monotonic()
             made = attempt(request, target, sender, tls=tls)
+            patience.saw(made, time.monotonic() - begun)
             yield made
-            if made.outcome in {Outcome.PORT_BLOCKED, Outcome.UNREACHABLE}:
-                break  # it will not answer the next question either
-    if request.send:
-        sleep(request.pause)
-        own = next(sender for sender in request.senders if sender[0] in _OWN)
-        target = next((each for each in request.targets if each.role == "endpoint"), request.targets[0])
-        yield attempt(request, target, own, tls=False, message=labelled(request, own[1]))
 
 
-def labelled(request: Request, sender: str) -> EmailMessage:
-    """The one message that `--send` delivers: it says what it is."""
-    message = EmailMessage()
-    identity = uuid.uuid4()
-    message["From"], message["To"] = sender, request.recipient
-    message["Subject"] = f"Sidedoor probe {identity}: was this let in?"
-    message["Date"] = format_datetime(datetime.now(UTC))
-    message["Message-ID"] = f"<{identity}@{request.domain}>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834 section 5: nobody shall answer it
-    message.set_content(
-        "This is a test that an administrator of yours has started with `sidedoor probe --send`.\n\n"
-        "It was handed to Exchange Online without a login, with an envelope sender of your own domain.\n"
-        "If you can read it, Direct Send is open: anybody on the internet could have done the same.\n"
-        "Nothing else is to be done with it.\n"
+class _Patience:
+    """How long one server is asked on: nobody who answers nothing is asked twenty times. seconds: for all of it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._silences = {False: 0, True: 0}
+        self._gone = False
+        self._left = seconds
+
+    def ended(self, *, tls: bool) -> bool:
+        """Whether the next question would be in vain too; whoever is silent without TLS is with it."""
+        silent = any(self._silences[each] >= _MOST_SILENCES for each in {False, tls})
+        return self._gone or silent or self._left <= 0
+
+    def saw(self, made: Attempt, seconds: float) -> None:
+        """What the last question came to, and how long it took."""
+        self._left -= seconds
+        if made.silent:
+            self._silences[made.tls] += 1
+        self._gone |= made.outcome in NOWHERE or (made.silent and made.stage is Stage.GREETING)
+
+
+def _left_out(request: Request, target: Target, sender: tuple[SenderKind, str], *, tls: bool) -> Attempt:
+    why = "the questions before got no answer in time"
+    return Attempt(
+        target, *sender, request.recipient, tls, Outcome.NOT_ASKED, Stage.CONNECT, "", False, "", "", (why,), ()
     )
-    return message
 
 
-def judge(attempts: list[Attempt]) -> tuple[Verdict, tuple[str, ...]]:
-    """What the answers to an own envelope sender prove, and why."""
-    own = [each for each in attempts if each.sender in _OWN]
-    taken = [each for each in own if each.sent]
-    if taken:
-        return Verdict.OPEN, (f"{taken[0].target.host} took a message in the name of {taken[0].envelope_sender}",)
-    if not any(each.remote for each in attempts):
-        return Verdict.UNDETERMINED, (_unreached(attempts),)
-    refused_late = any(each.outcome in SHUT for each in own if each.transcript and _had_data(each))
-    endpoint = [each for each in own if each.target.role == "endpoint"] or own
-    at_rcpt = [each for each in endpoint if each.outcome is Outcome.ACCEPTED]
-    shut = [each for each in endpoint if each.outcome in SHUT]
-    if refused_late or (shut and not at_rcpt):
-        return Verdict.CLOSED, (f"an own envelope sender is refused: {(shut or own)[-1].reply}",)
-    if at_rcpt:
-        text = "an own envelope sender is taken at RCPT TO; whether it is after DATA only --send can tell"
-        return Verdict.UNDETERMINED, (text,)
-    others = sorted({each.outcome.value for each in endpoint})
-    return Verdict.UNDETERMINED, (f"no answer tells: {', '.join(others) or 'nobody was asked'}",)
+def _taken(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The question to repeat with a message: an own sender that the tenant's front door took at RCPT TO."""
+    return next(
+        (
+            each
+            for each in attempts
+            if each.sender in OWN and each.target.role is Role.ENDPOINT and each.outcome is Outcome.ACCEPTED
+        ),
+        None,
+    )
 
 
-def _had_data(made: Attempt) -> bool:
-    return any(line.who == "we" and line.text.lower() == "data" for line in made.transcript)
-
-
-def _unreached(attempts: list[Attempt]) -> str:
-    if attempts and all(each.outcome is Outcome.PORT_BLOCKED for each in attempts):
-        return "nobody answers on port 25: most likely your own network blocks it; ask from another one"
-    return "no server was reached"
+def _send(request: Request, taken: Attempt) -> Attempt:
+    sender = taken.sender, taken.envelope_sender
+    message = labelled(request, taken.envelope_sender)
+    return attempt(request, taken.target, sender, tls=taken.tls, message=message)

@@ -23,18 +23,32 @@ def cannot_write(path: Path, error: OSError) -> NoReturn:
 def write_files(contents: Mapping[Path, bytes]) -> None:
     """Write all files beside their places first, then move all into place. Raises OutputError; leaves no rests."""
     path = None
+    written: list[Path] = []
     try:
+        for parent in dict.fromkeys(path.parent for path in contents):
+            path = parent
+            parent.mkdir(parents=True, exist_ok=True)
         for path, content in contents.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial_of(path).unlink(missing_ok=True)
-            # "x": never through a symbolic link that somebody laid where the partial file goes
-            with partial_of(path).open("xb") as handle:
-                handle.write(content)
-        for path in contents:
+            written.append(path)
+            _write(partial_of(path), content)
+        while written:
+            path = written[-1]
             partial_of(path).replace(path)
+            written.pop()
     except OSError as error:
         cannot_write(path or Path(), error)
     finally:
-        for name in contents:
+        for name in written:
             with suppress(OSError):
                 partial_of(name).unlink(missing_ok=True)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """A new file; what an interrupted run left in its place goes first."""
+    try:
+        handle = path.open("xb")  # "x": never through a symbolic link that somebody laid there
+    except FileExistsError:
+        path.unlink()
+        handle = path.open("xb")
+    with handle:
+        handle.write(content)

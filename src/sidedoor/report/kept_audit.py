@@ -23,7 +23,7 @@ from sidedoor.audit.model import (
     TenantSummary,
 )
 from sidedoor.policy.decision import Submission
-from sidedoor.report.kept_report import read_body, sender_of, time_of, window_of
+from sidedoor.report.kept_report import read_body, senders_of, time_of, window_of
 
 
 def read(folder: Path) -> Audit:
@@ -38,7 +38,7 @@ def _audit(body: Mapping[str, Any]) -> Audit:
         window=window_of(body),
         coverage=_coverage(body["coverage"]),
         totals={Submission(name): int(row["messages"]) for name, row in body["totals"].items()},
-        senders=tuple(map(sender_of, body["senders"])),
+        senders=senders_of(body["senders"]),
         simulation=_simulation(body["simulation"]),
         readiness=Readiness(str(body["readiness"]["state"]), tuple(map(str, body["readiness"]["blockers"]))),
         timeline=tuple(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,8 +55,8 @@ def read_body(folder: Path, convert: Callable[[Mapping[str, Any]], T]) -> T:
 
 
 def _kept(body: Mapping[str, Any]) -> KeptReport:
-    senders = tuple(map(sender_of, body["senders"]))
-    return KeptReport(senders, time_of(body["generated_at"]), window_of(body), str(body["readiness"]["state"]))
+    state = str(body["readiness"]["state"])
+    return KeptReport(senders_of(body["senders"]), time_of(body["generated_at"]), window_of(body), state)
 
 
 def window_of(body: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
@@ -69,30 +70,81 @@ def time_of(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def sender_of(row: Mapping[str, Any]) -> Sender:
-    """One of `senders`."""
+def _text(row: Mapping[str, Any], key: str) -> str:
+    value = row[key]
+    if not isinstance(value, str):
+        raise TypeError(f"{key} is no text")
+    return value
+
+
+def _known(row: Mapping[str, Any], key: str) -> str | None:
+    return None if row[key] is None else _text(row, key)
+
+
+def _texts(row: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    values = row[key]
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{key} is no list of texts")
+    return tuple(values)
+
+
+def _count(row: Mapping[str, Any], key: str) -> int:
+    value = row[key]
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"{key} is no count")
+    return value
+
+
+def _number(row: Mapping[str, Any], key: str) -> float:
+    value = row[key]
+    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
+        raise TypeError(f"{key} is no number")
+    return float(value)
+
+
+def _results(row: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    found = row["authentication"]
+    return {name: {result: _count(counts, result) for result in counts} for name, counts in found.items()}
+
+
+def _reason(row: Mapping[str, Any]) -> Reason:
+    return Reason(_text(row, "id"), _text(row, "text"), _number(row, "weight"))
+
+
+def senders_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Sender, ...]:
+    """`senders`, no id twice. Raises TypeError, ValueError, KeyError or AttributeError."""
+    found = tuple(map(_sender, rows))
+    if len({sender.id for sender in found}) != len(found):
+        raise ValueError("two senders have the same id")
+    return found
+
+
+def _sender(row: Mapping[str, Any]) -> Sender:
+    """Raises TypeError, ValueError, KeyError or AttributeError where it is not as the report's schema has it."""
     return Sender(
-        id=str(row["id"]),
-        name=str(row["name"]),
+        id=_text(row, "id"),
+        name=_text(row, "name"),
         submission=Submission(row["submission"]),
         assessment=Verdict(row["assessment"]),
-        confidence=float(row["confidence"]),
-        reasons=tuple(Reason(str(each["id"]), str(each["text"]), float(each["weight"])) for each in row["reasons"]),
-        networks=tuple(map(str, row["networks"])),
-        envelope_domains=tuple(map(str, row["envelope_domains"])),
-        mail_from=tuple(map(str, row["mail_from"])),
-        helo=tuple(map(str, row["helo"])),
-        service=row["service"],
-        messages=int(row["messages"]),
-        recipients=int(row["recipients"]),
+        confidence=_number(row, "confidence"),
+        reasons=tuple(
+            Reason(_text(each, "id"), _text(each, "text"), _number(each, "weight")) for each in row["reasons"]
+        ),
+        networks=_texts(row, "networks"),
+        envelope_domains=_texts(row, "envelope_domains"),
+        mail_from=_texts(row, "mail_from"),
+        helo=_texts(row, "helo"),
+        service=_known(row, "service"),
+        messages=_count(row, "messages"),
+        recipients=_count(row, "recipients"),
         first_seen=time_of(row["first_seen"]),
         last_seen=time_of(row["last_seen"]),
-        active_days=int(row["active_days"]),
-        authentication=row["authentication"],
-        would_reject=int(row["would_reject_messages"]),
-        would_reject_unknown=int(row["would_reject_unknown_messages"]),
-        recommendation=str(row["recommendation"]),
-        header_from=tuple(map(str, row["header_from"])),
-        product=row["product"],
-        claims_product=row["claims_product"],
+        active_days=_count(row, "active_days"),
+        authentication=_results(row),
+        would_reject=_count(row, "would_reject_messages"),
+        would_reject_unknown=_count(row, "would_reject_unknown_messages"),
+        recommendation=_text(row, "recommendation"),
+        header_from=_texts(row, "header_from"),
+        product=_known(row, "product"),
+        claims_product=_known(row, "claims_product"),
     )

@@ -11,6 +11,7 @@ from sidedoor.report.words import iso
 
 SCHEMA = "sidedoor/plan/1"
 NAME = "plan.json"
+_MOST_INDENTED = 500
 
 
 def render(plan: Plan) -> dict[str, Any]:
@@ -21,5 +22,18 @@ def render(plan: Plan) -> dict[str, Any]:
 
 
 def dump(plan: Plan) -> bytes:
-    """The file's bytes."""
-    return (json.dumps(render(plan), indent=2, ensure_ascii=True, allow_nan=False) + "\n").encode("ascii")
+    """The file's bytes: indented for people where that is not too much for them, else an item a line."""
+    body = render(plan)
+    if len(plan.choices) <= _MOST_INDENTED:
+        text = json.dumps(body, indent=2, ensure_ascii=True, allow_nan=False)
+    else:
+        text = "{\n" + ",\n".join(f"{_line(key)}: {_items(value)}" for key, value in body.items()) + "\n}"
+    return (text + "\n").encode("ascii")
+
+
+def _items(value: Any) -> str:
+    return "[\n" + ",\n".join(map(_line, value)) + "\n]" if isinstance(value, list) and value else _line(value)
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=True, allow_nan=False)

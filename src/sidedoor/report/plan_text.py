@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sidedoor.plan.model import Blocker, Choice, Method, Plan, SenderReplay
+from sidedoor.plan.model import Blocker, Choice, Method, Plan, SenderReplay, Tally
 from sidedoor.report.terminal import Page
 from sidedoor.report.text import shorten
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _TOP = 12
+_NAMED = 5
+_WARNED = 6
 WORDS = {
     Method.PARTNER_CERTIFICATE: "connector by certificate",
     Method.PARTNER_ADDRESS: "connector by address",
@@ -41,14 +43,13 @@ def summary(plan: Plan, folder: Path, console: Console) -> None:
     _connectors(page, plan)
     _proof(page, plan)
     _blockers(page, plan.blockers)
-    for note in plan.notes:
-        page.line(note.text, indent=2, bullet="- ")
-    _dates(page, plan)
-    page.line()
+    _unsavable(page, plan)
+    _mind(page, plan)
     page.line(("The whole plan", "bold"))
-    page.line(str(folder / "plan.json"), indent=2)
+    page.whole(f"  {folder / 'plan.json'}")
     if plan.ready:
-        page.line("Next: read the scripts, and write to the owners.")
+        moves = any(choice.method is not Method.NOTHING for choice in plan.choices)
+        page.line(f"Next: {'write to the owners (owners/), and ' if moves else ''}read scripts/README.txt.")
     else:
         page.line("Next: decide what is open in plan.toml (docs/plan.md), and plan again.")
 
@@ -62,10 +63,19 @@ def _state(page: Page, plan: Plan) -> None:
 
 
 def _senders(page: Page, plan: Plan) -> None:
+    if all(choice.method is Method.NOTHING for choice in plan.choices):
+        page.line(("Senders", "bold"), "  nobody in this history sends by Direct Send: nothing has to move.")
+        page.line()
+        return
     counts = Counter(choice.method for choice in plan.choices)
-    told = ", ".join(f"{counts[method]} {WORDS[method]}" for method in Method if counts[method])
-    page.line(("Senders", "bold"), f"  {told}")
-    page.line("messages refused: if closed today > after this plan", indent=2)
+    page.line(("Senders", "bold"))
+    for method in Method:
+        if counts[method]:
+            page.line(f"{counts[method]:>7,}  {WORDS[method]}", indent=2)
+    page.line()
+    now = "as things are" if plan.tenant.reject_direct_send else "if closed today"
+    doubt = "; with ? it cannot be told" if plan.replay.before.undetermined else ""
+    page.line(f"messages refused: {now} > after this plan{doubt}", indent=2)
     replayed = {each.sender: each for each in plan.replay.senders}
     shown = [choice for choice in plan.choices if choice.method is not Method.NOTHING]
     for choice in shown[:_TOP]:
@@ -77,8 +87,15 @@ def _senders(page: Page, plan: Plan) -> None:
 
 def _sender(choice: Choice, replayed: SenderReplay) -> tuple[str | tuple[str, str], ...]:
     style = {Method.UNDECIDED: "magenta", Method.UNSAVABLE: "red", Method.REFUSE: "dim"}.get(choice.method, "green")
-    refused = f"{replayed.before.refused:>7,} > {replayed.after.refused:<6,}"
+    refused = f"{_lost(replayed.before):>7} > {_lost(replayed.after):<6}"
     return f"{refused} {shorten(choice.name, 34):<34} ", (WORDS[choice.method], style)
+
+
+def _lost(tally: Tally) -> str:
+    """Messages refused, or a question mark behind those of which nobody can tell."""
+    if tally.undetermined:
+        return f"{tally.refused + tally.undetermined:,}?"
+    return f"{tally.refused:,}"
 
 
 def _connectors(page: Page, plan: Plan) -> None:
@@ -100,14 +117,17 @@ def _connectors(page: Page, plan: Plan) -> None:
 def _proof(page: Page, plan: Plan) -> None:
     replay = plan.replay
     page.line(("The same history again", "bold"), f"  {replay.messages:,} messages, {replay.flows:,} kinds")
+    today = "refused as things are" if plan.tenant.reject_direct_send else "refused if the door were closed today"
     rows: Sequence[tuple[str, int]] = (
-        ("refused if the door were closed today", replay.before.refused),
+        (today, replay.before.refused),
+        *([("undetermined today", replay.before.undetermined)] if replay.before.undetermined else []),
         ("refused after this plan", replay.after.refused),
         ("of honest senders", replay.honest_refused),
         ("of forwarders that cannot be saved", replay.unsavable_refused),
         ("of spoofing senders", replay.spoofing_refused),
         ("of senders nobody has judged", replay.unclear_refused),
-        ("spoofs that a connector lets in", replay.spoofing_admitted),
+        ("spoofs that a connector of the plan lets in", replay.spoofing_admitted),
+        ("spoofs that come in as before: no Direct Send", replay.spoofing_untouched),
         ("newly caught by a restriction (5.7.51)", replay.newly_restricted),
         ("undetermined", replay.undetermined),
     )
@@ -122,15 +142,46 @@ def _proof(page: Page, plan: Plan) -> None:
 
 
 def _blockers(page: Page, blockers: Sequence[Blocker]) -> None:
-    if blockers:
-        page.line(("In the way", "bold"))
+    if not blockers:
+        return
+    page.line(("In the way", "bold"))
     for blocker in blockers[:_TOP]:
         where = f" [{blocker.sender}]" if blocker.sender else ""  # the id that plan.toml wants
         page.line((blocker.id, "red"), f"{where}: {shorten(blocker.text, 300)}", indent=2, bullet="- ")
     if len(blockers) > _TOP:
         page.line(f"and {len(blockers) - _TOP} more in plan.json", indent=2)
+    page.line()
 
 
-def _dates(page: Page, plan: Plan) -> None:
-    for deadline in plan.deadlines:
-        page.line(f"{deadline.on.isoformat()}: {deadline.text}", indent=2, bullet="- ")
+def _unsavable(page: Page, plan: Plan) -> None:
+    """What no plan can mend, and who would miss mail."""
+    if not plan.unsavable:
+        return
+    page.line(("No plan can mend", "bold"))
+    for lost in plan.unsavable[:_TOP]:
+        names = ", ".join(lost.affected[:_NAMED])
+        more = f" and {lost.recipients - _NAMED:,} more in plan.json" if lost.recipients > _NAMED else ""
+        text = f"{shorten(lost.name, 60)}: {lost.messages:,} messages, to {shorten(names or 'nobody known', 200)}{more}"
+        page.line(text, indent=2, bullet="- ")
+    page.line()
+
+
+def _mind(page: Page, plan: Plan) -> None:
+    """What is no obstacle and worth knowing: notes, warnings of choices, dates."""
+    told = {choice.sender: choice.name for choice in plan.choices}
+    lines = [shorten(note.text, 300) for note in plan.notes]
+    warned = [
+        f"{shorten(told[choice.sender], 40)}: {shorten(warning.text, 240)}"
+        for choice in plan.choices
+        for warning in choice.warnings
+        if choice.method is not Method.UNDECIDED
+    ]
+    lines += warned[:_WARNED]
+    lines += [f"and {len(warned) - _WARNED} more warnings in plan.json"] if len(warned) > _WARNED else []
+    lines += [f"{deadline.on.isoformat()}: {deadline.text}" for deadline in plan.deadlines]
+    if not lines:
+        return
+    page.line(("Mind", "bold"))
+    for line in lines:
+        page.line(line, indent=2, bullet="- ")
+    page.line()

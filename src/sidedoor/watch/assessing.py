@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,10 +19,11 @@ from sidedoor.audit.history import Assessed, History
 from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.run import AuditOptions, Progress, reports_of, with_stated_domains
 from sidedoor.catalogue.catalogue import load_catalogue
-from sidedoor.errors import OutputError
+from sidedoor.errors import InputError, OutputError
 from sidedoor.evidence.interface import ReadOptions
-from sidedoor.evidence.tenant_files import read_tenant
+from sidedoor.evidence.tenant_files import TenantReading, read_tenant
 from sidedoor.mail.domain import parse_domain
+from sidedoor.mail.fact import Unknown
 from sidedoor.mailauth.facts import DnsFacts, gather
 from sidedoor.mailauth.resolver import Resolver
 from sidedoor.policy.switches import with_switches
@@ -37,22 +38,55 @@ DEFAULT_TRACE = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a run knows before it looks at the history: settings and DNS as they are now."""
+    """What a run knows before it looks at the history: settings and DNS.
+
+    now: the settings as they are now, unknown where they could not be read (`unread` says why). snapshot: the same with
+    what is not known as it was last, so that an outage does not turn the history over.
+    """
 
     found: Inputs
+    now: TenantSnapshot
     snapshot: TenantSnapshot
     warnings: tuple[str, ...]
     dns: DnsFacts
     options: AuditOptions
+    unread: str = ""
 
 
-def ask(workspace: Workspace, found: Inputs, resolver: Resolver, now: datetime) -> Asked:
-    """Read the settings that were found, and ask DNS about the accepted domains. Raises InputError."""
+def ask(
+    workspace: Workspace, found: Inputs, resolver: Resolver, now: datetime, before: TenantSnapshot | None = None
+) -> Asked:
+    """Read the settings that were found, and ask DNS about the accepted domains.
+
+    before: the settings that the last answer rested on. Raises InputError for a catalogue that cannot be read.
+    """
     options = audit_options(workspace, resolver, now)
-    tenant = read_tenant(found.settings)
-    dns = gather(accepted_of(with_stated_domains(tenant.snapshot, options.accepted_domains)), resolver)
-    snapshot = replace(with_stated_domains(tenant.snapshot, options.accepted_domains), mail_exchangers=dns.mx)
-    return Asked(found, snapshot, tenant.warnings, dns, options)
+    tenant, unread = _read(found)
+    told = with_stated_domains(tenant.snapshot, options.accepted_domains)
+    filled = told if before is None else _filled(told, before)
+    dns = gather(accepted_of(filled), resolver)
+    exchangers = {
+        domain: before.mail_exchangers.get(domain, fact) if before and isinstance(fact, Unknown) else fact
+        for domain, fact in dns.mx.items()
+    }
+    return Asked(
+        found, replace(told, mail_exchangers=dns.mx), replace(filled, mail_exchangers=exchangers), tenant.warnings,
+        dns, options, unread,
+    )  # fmt: skip
+
+
+def _read(found: Inputs) -> tuple[TenantReading, str]:
+    """The settings, and why they cannot be read; then all are unknown."""
+    try:
+        return read_tenant(found.settings), ""
+    except InputError as error:
+        return TenantReading(TenantSnapshot(), ()), str(error)
+
+
+def _filled(now: TenantSnapshot, before: TenantSnapshot) -> TenantSnapshot:
+    """What is unknown now as it was before."""
+    values = {each.name: getattr(now, each.name) for each in fields(TenantSnapshot)}
+    return replace(now, **{name: getattr(before, name) for name, value in values.items() if isinstance(value, Unknown)})
 
 
 def audit_options(workspace: Workspace, resolver: Resolver, now: datetime) -> AuditOptions:

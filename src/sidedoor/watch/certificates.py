@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sidedoor.errors import UnreachableError
 from sidedoor.mail.fact import Unknown
 from sidedoor.policy.tables import comparable_name, connector_tables
-from sidedoor.probe.certificate import SECONDS, shown_certificate
+from sidedoor.probe.shown import SECONDS, shown_certificate
 from sidedoor.tenant.snapshot import TenantSnapshot
 from sidedoor.watch.sight import CertificateSight
 

@@ -3,37 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from dataclasses import dataclass, field
 
 from sidedoor.audit.model import Sender
 from sidedoor.mail.fact import Unknown
 from sidedoor.policy.decision import Submission
-from sidedoor.store.model import Decision, Word
+from sidedoor.report.kept_report import KeptReport
+from sidedoor.store.model import Decision, KnownSender
 from sidedoor.tenant.snapshot import TenantSnapshot
+from sidedoor.watch.identity import identify
 from sidedoor.watch.seen import Seen, SeenSender
-from sidedoor.watch.sight import SenderSight, Source
+from sidedoor.watch.sight import BounceSight, SenderSight, Sight, Source
+from sidedoor.watch.sight_json import Surroundings
 
 _NOTHING = SeenSender({}, frozenset())
 _NOT_SAID = Decision("")
 
 
-def sender_sights(
-    senders: Sequence[Sender], keys: Mapping[str, str], decisions: Mapping[str, Decision], seen: Seen
-) -> tuple[SenderSight, ...]:
-    """The report's senders. keys: id -> lasting key. decisions: by key."""
-    return tuple(
-        _sight(sender, keys[sender.id], decisions, seen.senders.get(sender.id, _NOTHING)) for sender in senders
-    )
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer in force, and who in it is whom. known: all known senders, those of the report as it has them."""
+
+    report: KeptReport | None = None
+    seen: Seen | None = None
+    keys: Mapping[str, str] = field(default_factory=dict)
+    known: tuple[KnownSender, ...] = ()
 
 
-def _sight(sender: Sender, key: str, decisions: Mapping[str, Decision], seen: SeenSender) -> SenderSight:
-    word = decisions.get(key, _NOT_SAID).assessment
-    return SenderSight(key, sender, Word(word), seen.places, seen.blocked, seen.last_blocked)
+def answer_of(
+    report: KeptReport | None, seen: Seen | None, known: Mapping[str, KnownSender], decisions: Mapping[str, Decision]
+) -> Answer:
+    """Match the report's senders with those that are known. `known`, `decisions`: as the store has them."""
+    if report is None or seen is None:
+        return Answer(known=tuple(known.values()))
+    places = [(sender, seen.senders.get(sender.id, _NOTHING).places) for sender in report.senders]
+    found = identify(places, known.values(), decisions.keys())
+    return Answer(report, seen, found.keys, found.known)
 
 
-def sent_directly(seen: Seen) -> Mapping[date, int]:
-    """Messages a day that went round the filter."""
-    return seen.by_day.get(Submission.SENT_DIRECTLY, {})
+def sight_of(
+    answer: Answer, decisions: Mapping[str, Decision], around: Surroundings, bounces: Sequence[BounceSight]
+) -> Sight:
+    """All of it together."""
+    report, seen = answer.report, answer.seen
+    window = None if report is None else report.window
+    return Sight(
+        now=around.now,
+        window=window,
+        # What files tell is complete up to the last message in them, as far as anybody can say.
+        history_until=around.history_until or (window[1] if window else None),
+        senders=() if report is None or seen is None else tuple(
+            _sender(sender, answer.keys[sender.id], decisions, seen) for sender in report.senders
+        ),
+        snapshot=around.snapshot,
+        domains=around.domains,
+        sent_directly={} if seen is None else seen.by_day.get(Submission.SENT_DIRECTLY, {}),
+        connector_addresses={} if seen is None else seen.connector_addresses,
+        certificates=around.certificates,
+        probe=around.probe,
+        bounces=tuple(bounces),
+        reported=() if seen is None else seen.reported,
+        untold=around.untold,
+        truncated=around.truncated,
+    )  # fmt: skip
+
+
+def _sender(sender: Sender, key: str, decisions: Mapping[str, Decision], seen: Seen) -> SenderSight:
+    said, told = decisions.get(key, _NOT_SAID), seen.senders.get(sender.id, _NOTHING)
+    return SenderSight(key, sender, said.assessment, told.places, told.blocked, told.last_blocked, said.method)
 
 
 def unread_settings(snapshot: TenantSnapshot) -> Mapping[str, str]:
@@ -44,8 +81,3 @@ def unread_settings(snapshot: TenantSnapshot) -> Mapping[str, str]:
     }
     whys = [f"{name}: {fact.reason}" for name, fact in parts.items() if isinstance(fact, Unknown)]
     return {Source.SETTINGS: "; ".join(whys)} if whys else {}
-
-
-def history_until(collected: datetime | None, window: tuple[datetime, datetime] | None) -> datetime | None:
-    """Up to when the history is complete: what the collection says, else the last message that a file told of."""
-    return collected or (window[1] if window else None)

@@ -119,17 +119,17 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """Whom to tell. quiet: "22:00-06:00" in `timezone`; channels: as `watch.channels.settings` reads them."""
+    """Whom to tell. quiet: "22:00-06:00" in `timezone`; channels: by name, as `watch.channels.settings` reads them."""
 
     quiet: str = ""
     timezone: str = "UTC"
-    channels: tuple[Mapping[str, Any], ...] = ()
+    channels: Mapping[str, Any] = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=Thresholds)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole file. certificates: connector's name -> PEM file or HOST:PORT that shows the certificate."""
+    """The whole file. certificates: PEM files and HOST:PORT that show the certificates of connectors."""
 
     domain: str
     store: str = ""
@@ -142,15 +142,15 @@ class Settings:
     edge: Edge = Edge()
     retention: Retention = Retention()
     alerts: Alerts = Alerts()
-    certificates: Mapping[str, str] = field(default_factory=dict)
+    certificates: tuple[str, ...] = ()
     switches: Mapping[str, str] = field(default_factory=dict)
     textfile: str = ""
 
 
-def _tables(value: object) -> tuple[Mapping[str, Any], ...]:
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise TomlValueError(value, "tables [[alerts.channels]]")
-    return tuple(value)
+def _channels(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise TomlValueError(value, "a table for each channel: [alerts.channels.NAME]")
+    return value
 
 
 def _named(value: object) -> str:
@@ -179,9 +179,11 @@ _THRESHOLDS: Keys = {
     "burst_messages": whole(1, 1_000_000), "burst_factor": number(1, 1_000), "silent_factor": number(1, 1_000),
     "silent_days": whole(1, _YEARS), "regular_days": whole(2, _YEARS), "certificate_days": whole(1, _YEARS),
     "address_days": whole(1, _YEARS), "stale_hours": whole(1, 8_760), "bypass_messages": whole(1, 1_000_000),
+    "untold_hours": whole(1, 8_760), "at_once": whole(1, 10_000),
 }  # fmt: skip
-_ALERTS: Keys = {"quiet": text, "timezone": text, "channels": _tables, "thresholds": anything}
+_ALERTS: Keys = {"quiet": text, "timezone": text, "channels": _channels, "thresholds": anything}
 _STORE: Keys = {"url": text}
+_CERTIFICATES: Keys = {"shown_by": texts}
 _WATCH: Keys = {"every_hours": number(0.1, 8_760)}
 _METRICS: Keys = {"textfile": text}
 _TABLES = (
@@ -214,7 +216,7 @@ def parse_settings(file: TomlFile) -> Settings:
         edge=Edge(**file.part("edge", _EDGE)),
         retention=Retention(**file.part("retention", _RETENTION)),
         alerts=Alerts(**alerts, thresholds=Thresholds(**thresholds)),
-        certificates=_free(file, "certificates"),
+        certificates=file.part("certificates", _CERTIFICATES).get("shown_by", ()),
         switches=_free(file, "switches"),
         textfile=file.part("metrics", _METRICS).get("textfile", ""),
     )

@@ -39,6 +39,7 @@ _TABLES: Mapping[str, Sequence[tuple[str, str, str]]] = {
         ("folder", '"bounces"', "non-delivery reports as files (docs/bounces.md)"),
         ("mailbox", '""', "a mailbox that gets them, read by Graph"),
     ),
+    "certificates": (("shown_by", "[]", "where connectors' certificates can be seen: HOST:PORT, PEM files"),),
     "edge": (
         ("logs", "[]", "decision logs of a `sidedoor edge` of yours"),
         ("spool", '""', "its spool, for the quarantine on the web page"),
@@ -63,20 +64,18 @@ _TABLES: Mapping[str, Sequence[tuple[str, str, str]]] = {
         ("address_days", "60", "since a connector's address was seen"),
         ("stale_hours", "48", "since the history was complete"),
         ("bypass_messages", "20", "sent directly, round the filter, in a week"),
+        ("untold_hours", "72", "since DNS, a probe, bounces or certificates could be had"),
+        ("at_once", "10", "more alerts of one kind in a run are told of in one message"),
     ),
     "metrics": (("textfile", '""', "a .prom file for node_exporter (docs/metrics.md)"),),
 }
 _WIDTH = 34
 _END = """
-# Whom to tell, as often as you like (docs/channels.md):
-# [[alerts.channels]]
-# name = "team"
-# kind = "apprise"
+# Whom to tell, a table for each (docs/channels.md):
+# [alerts.channels.team]
+# type = "apprise"
 # url = "env:TEAMS_URL"
 # minimum = "warning"
-
-# [certificates]
-# "Inbound from HQ" = "relay.contoso.com:25"   # where the certificate of a connector can be seen; or a PEM file
 
 # [switches]                                   # answers to open questions (docs/rule.md)
 """

@@ -27,7 +27,7 @@ _NEEDED = frozenset(
 )
 _EXPECTED = "the messages.parquet of an audit of this version; audit again to make one"
 _SENDER_DOMAIN = domain_of("coalesce(envelope_sender, listed_sender)")
-_MOST_PLACES = 2_000_000
+MOST_PLACES = 2_000_000  # of all senders together; the busiest are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class KeptMessages:
             "count(*) FILTER (would_reject IS DISTINCT FROM false), count(DISTINCT received_at::DATE), "
             "count(*) FILTER (tls IS NOT NULL AND tls <> 'none'), count(*) FILTER (tls = 'none'), "
             f"min(received_at), max(received_at) FROM {self._source} WHERE sender_id IS NOT NULL "
-            f"GROUP BY ALL ORDER BY n DESC, sender_id, client_ip, domain LIMIT {_MOST_PLACES}"
+            f"GROUP BY ALL ORDER BY n DESC, sender_id, client_ip, domain LIMIT {MOST_PLACES}"
         )
         return [Place(*row) for row in self._database.rows(query)]
 

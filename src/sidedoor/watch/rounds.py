@@ -1,0 +1,116 @@
+"""Runs over many workspaces: each by itself, so that one that fails does not stop the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sidedoor.errors import SidedoorError
+from sidedoor.report.words import count, iso
+from sidedoor.store.model import Alert, Severity
+from sidedoor.store.store import open_store
+from sidedoor.watch.run import run
+from sidedoor.watch.tools import Tools
+from sidedoor.watch.workspace import Workspace, open_workspace
+
+Say = Callable[[str], None]
+_WIDTH = 9
+_MARKS = {Severity.CRITICAL: "!!", Severity.SERIOUS: "!", Severity.WARNING: "*", Severity.INFO: "-"}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run over one workspace came to, for people and programs. code: exit code, 0 where it worked.
+
+    incomplete: sentences about what could not be had.
+    """
+
+    tenant: str
+    folder: str
+    code: int = 0
+    error: str = ""
+    started: datetime | None = None
+    files: int = 0
+    days: int = 0
+    raised: tuple[Alert, ...] = ()
+    recovered: tuple[Alert, ...] = ()
+    open: tuple[Alert, ...] = ()
+    sent: int = 0
+    waiting: int = 0
+    incomplete: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """`sidedoor/watch/1` (docs/contract.md)."""
+        return {
+            "schema": "sidedoor/watch/1",
+            "tenant": self.tenant,
+            "workspace": self.folder,
+            "error": self.error or None,
+            "started": None if self.started is None else iso(self.started),
+            "files": self.files,
+            "days": self.days,
+            "raised": [_alert(each) for each in self.raised],
+            "recovered": [_alert(each) for each in self.recovered],
+            "open": [_alert(each) for each in self.open],
+            "messages": {"sent": self.sent, "waiting": self.waiting},
+            "incomplete": list(self.incomplete),
+            "notes": list(self.notes),
+        }
+
+    def lines(self) -> list[str]:
+        """For a terminal, 80 columns wide."""
+        worst = count(len(self.open), "open alert")
+        lines = [f"{self.tenant}: {worst}, {len(self.raised)} new, {len(self.recovered)} over; {self._read()}"]
+        lines += [f"  {_MARKS[each.finding.severity]:<2} new   {each.finding.title}" for each in self.raised]
+        lines += [f"     over  {each.finding.title}" for each in self.recovered]
+        lines += [f"  ?  {text}" for text in self.incomplete]
+        if self.waiting:
+            lines.append(f"  ?  {count(self.waiting, 'message')} could not be sent yet")
+        return lines
+
+    def _read(self) -> str:
+        return f"{count(self.files, 'new file')}, {count(self.days, 'day')} read" if self.files else "nothing new"
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    finding = alert.finding
+    return {
+        "id": alert.id, "kind": finding.kind, "subject": finding.subject, "severity": finding.severity.value,
+        "title": finding.title, "text": finding.text, "advice": finding.advice,
+        "evidence": [{"name": name, "value": value} for name, value in finding.evidence],
+        "raised_at": iso(alert.raised_at), "recovered_at": None if alert.recovered_at is None else iso(alert.recovered_at),
+        "acknowledged": alert.acknowledged_at is not None,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Workspaces to run over. collect: whether live tenants are asked. tools: what a workspace's run is given."""
+
+    folders: Sequence[Path]
+    collect: bool = True
+    say: Say = print
+    tools: Callable[[Workspace, bool, Say], Tools] = field(
+        default=lambda workspace, collect, say: tools_of(workspace, collect=collect, say=say)
+    )
+
+    def once(self) -> list[Result]:
+        """One run over each, in order."""
+        return [self.one(folder) for folder in self.folders]
+
+    def one(self, folder: Path) -> Result:
+        """One run. What goes wrong is in the result."""
+        result = Result(folder.name, str(folder))
+        try:
+            workspace = open_workspace(folder)
+            result = replace(result, tenant=workspace.name)
+            tools = self.tools(workspace, self.collect, self.say)
+            with open_store(workspace.store_url) as store:
+                outcome = run(workspace, store.tenant(workspace.name), tools, beside)
+        except SidedoorError as error:
+            return replace(result, code=error.exit_code, error=str(error))
+        return _result(result, outcome)
