@@ -99,9 +99,7 @@ class History:
 
     def days(self) -> list[Path]:
         """The folders of days that hold records, in order."""
-        return sorted(
-            path for path in self.folder.iterdir() if path.name != "sources" and any(path.glob("*.part.parquet"))
-        )
+        return days_of(self.folder)
 
     def add(self, found: Inputs) -> list[Source]:
         """Add the histories that are new or changed; returns their sources. A file that cannot be read is noted."""
@@ -270,12 +268,6 @@ class History:
         )
         return Assessed(audit, seen.flows, seen.by_day, seen.connector_addresses)
 
-    @contextmanager
-    def kept(self, report: Path) -> Iterator[KeptHistory]:
-        """The history as a plan asks it, with the index that `assess` wrote into `report`."""
-        with open_database(self.folder) as database:
-            yield KeptDays(database, self.days(), report)
-
     def _all_kinds(self, told: Iterable[Mapping[str, Any]]) -> dict[str, ListedSender]:
         names = {name for each in told for name in each.get("kinds", {})}
         known = self._kinds()
@@ -313,6 +305,18 @@ class History:
         back = [day for day in days if day != UNDATED and day < before]
         self._forget()
         return f"{len(back)} days before {before} are not kept any more" if back else ""
+
+
+def days_of(folder: Path) -> list[Path]:
+    """The folders of days that hold records, in order."""
+    return sorted(path for path in folder.iterdir() if path.name != "sources" and any(path.glob("*.part.parquet")))
+
+
+@contextmanager
+def kept_days(folder: Path, report: Path) -> Iterator[KeptHistory]:
+    """The history in `folder` as a plan asks it, with the index that `History.assess` wrote into `report`."""
+    with open_database(folder) as database:
+        yield KeptDays(database, days_of(folder), report)
 
 
 def _coverage(sources: Sequence[Source], found: Inputs) -> tuple[FileCoverage, ...]:

@@ -94,9 +94,7 @@ class Round:
     folders: Sequence[Path]
     collect: bool = True
     say: Say = print
-    tools: Callable[[Workspace, bool, Say], Tools] = field(
-        default=lambda workspace, collect, say: tools_of(workspace, collect=collect, say=say)
-    )
+    tools: Callable[[Workspace, bool, Say], Tools] = tools_of
 
     def once(self) -> list[Result]:
         """One run over each, in order."""
@@ -110,7 +108,7 @@ class Round:
             result = replace(result, tenant=workspace.name)
             tools = self.tools(workspace, self.collect, self.say)
             with open_store(workspace.store_url) as store:
-                outcome = run(workspace, store.tenant(workspace.name), tools, beside)
+                outcome = run(workspace, store.tenant(workspace.name), tools)
         except SidedoorError as error:
             return replace(result, code=error.exit_code, error=str(error))
         return _result(result, outcome)
