@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from sidedoor.cli.dns import resolver_of
+from sidedoor.mailauth.source import resolver_of
 from sidedoor.errors import OutputError, UsageError
 
 if TYPE_CHECKING:

@@ -82,7 +82,7 @@ def _verified(
     from datetime import UTC, datetime
 
     from sidedoor.audit.verification import verify_again
-    from sidedoor.cli.dns import resolver_of
+    from sidedoor.mailauth.source import resolver_of
     from sidedoor.evidence.message import MessageEvidence
 
     message = found[0][1]

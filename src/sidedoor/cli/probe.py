@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sidedoor.cli.dns import resolver_of
+from sidedoor.mailauth.source import resolver_of
 from sidedoor.errors import OutputError, UnreachableError, UsageError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from sidedoor.cli.dns import resolver_of
+from sidedoor.mailauth.source import resolver_of
 from sidedoor.cli.output import printable
 from sidedoor.errors import InputError, UnreachableError, UsageError
 
