@@ -206,12 +206,13 @@ class _Keys:
                 data = stream.read(_MOST_SECRET + 1)
             if len(data) > _MOST_SECRET:
                 raise self.error(key, f"file:{where}, larger than {_MOST_SECRET:,} bytes", "a file with one secret")
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise self.error(key, f"file:{where}, no UTF-8 text", "a file with one secret") from None
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or type(error).__name__
             raise self.error(key, f"file:{where}, not readable ({why})", "a file with one secret") from None
+        text = data.decode("utf-8-sig", "replace")  # an error of strict decoding would hold the secret
+        if "\ufffd" in text:
+            raise self.error(key, f"file:{where}, no UTF-8 text", "a file with one secret")
+        return text
 
     def _clean(self, key: str, word: str, secret: str) -> str:
         bare = secret.strip()
