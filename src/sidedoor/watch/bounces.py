@@ -50,6 +50,8 @@ def fetch_bounces(mailbox: Mailbox, folder: Path, now: datetime) -> Fetched:
         # The message first: cut between the two, it is read again into the same name.
         write_files(written)
         write_files({state: _body(places)})
+    places[key] = mailbox.place
+    write_files({state: _body(places)})
     fetched.problems += mailbox.told
     return fetched
 
