@@ -193,11 +193,13 @@ def report(status: str, text: str = "", head: str = "") -> bytes:
 @pytest.mark.parametrize(
     "lines",
     [
-        ("Reporting-MTA: dns; r.example", "Final-Recipient: rfc822; b@contoso.example", f"Diagnostic-Code: smtp; {SAID}"),
+        ("Reporting-MTA: dns; r.example", "Final-Recipient: rfc822; b@contoso.example",
+         f"Diagnostic-Code: smtp; {SAID}"),
         ("Reporting-MTA: dns;r.example", "", "Final-Recipient: b@contoso.example", "Action: FAILED", "Status: 5.7.68",
          f"Diagnostic-Code: {SAID}"),
         ("Reporting-MTA: dns;r.example", "", "", " ", "Original-Recipient: rfc822;b@contoso.example",
-         "Final-Recipient: rfc822;x@y", "Diagnostic-Code: smtp;550-5.7.68", " TenantInboundAttribution; Direct", " Send"),
+         "Final-Recipient: rfc822;x@y", "Diagnostic-Code: smtp;550-5.7.68", " TenantInboundAttribution; Direct",
+         " Send"),
         ("Final-Recipient: rfc822;b@contoso.example", f"Diagnostic-Code: X-Sophos; (#5.7.68) {SAID}",
          "Reporting-MTA: dns; r.example"),
     ],

@@ -81,7 +81,7 @@ def test_teams_gets_a_card_without_links_or_mentions(tmp_path: Path) -> None:
     pair = certificate(tmp_path, "127.0.0.1")
     spite = "[x](http://evil.example) <at>everyone</at> # h"
     with webhook(tls=server_context(pair)) as hook:
-        channel = AppriseChannel("teams", f"workflows://127.0.0.1:{hook.port}/work/{SECRET}?verify=no")
+        channel = AppriseChannel("teams", f"workflows://127.0.0.1:{hook.port}/flow/{SECRET}?verify=no")
         channel.send(alert(title=spite, text=spite), Occasion.RAISED, "contoso.example", "D1", repeat=False)
     card = hook.bodies[0]["attachments"][0]["content"]
     texts = [block.get("text", "") for block in card["body"]]

@@ -17,7 +17,7 @@ from sidedoor.store.model import Occasion, Severity
 from sidedoor.watch.channels.cef import cef, extension_value, header_value
 from sidedoor.watch.channels.interface import ChannelError, PermanentError, TemporaryError
 from sidedoor.watch.channels.message import message_of
-from sidedoor.watch.channels.rfc5424 import Header, element, is_sd_id, param_value, syslog_message
+from sidedoor.watch.channels.structured import Header, element, is_sd_id, param_value, syslog_message
 from sidedoor.watch.channels.syslog import Form, Framing, Place, SyslogChannel, Transport
 from tests.watch.channel_kit import (
     ALERT,
@@ -40,7 +40,7 @@ def send(channel: SyslogChannel, **changes: str) -> None:
     channel.send(alert(**changes), Occasion.RAISED, "contoso.example", "D1", repeat=False)
 
 
-def udp(port: int, form: Form = Form.RFC5424) -> SyslogChannel:
+def udp(port: int, form: Form = Form.STRUCTURED) -> SyslogChannel:
     """To a UDP server on loopback."""
     return SyslogChannel("siem", Place(Transport.UDP, "127.0.0.1", port), form, host="watcher")
 

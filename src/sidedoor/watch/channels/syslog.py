@@ -21,7 +21,7 @@ from sidedoor.store.model import Alert, Occasion
 from sidedoor.watch.channels.cef import cef
 from sidedoor.watch.channels.interface import PermanentError, TemporaryError
 from sidedoor.watch.channels.message import Message, message_of
-from sidedoor.watch.channels.rfc5424 import LEVELS, RECOVERED, Header, element, syslog_message
+from sidedoor.watch.channels.structured import LEVELS, RECOVERED, Header, element, syslog_message
 
 _SECONDS = 15.0  # for one message
 _FAREWELL = 3.0  # for the other end to close; many never do
@@ -50,7 +50,7 @@ class Framing(StrEnum):
 class Form(StrEnum):
     """What a message looks like behind its header."""
 
-    RFC5424 = "rfc5424"  # structured data and a sentence
+    STRUCTURED = "structured"  # structured data and a sentence
     CEF = "cef"  # ArcSight's
 
 
@@ -76,7 +76,7 @@ class SyslogChannel:
 
     name: str
     place: Place
-    form: Form = Form.RFC5424
+    form: Form = Form.STRUCTURED
     facility: int = 16
     sd_id: str = "sidedoor@32473"
     host: str = field(default_factory=socket.gethostname)
