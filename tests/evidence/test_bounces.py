@@ -254,17 +254,20 @@ def test_a_folder_is_read_and_unchanged_files_are_passed_over(tmp_path: Path) ->
         (tmp_path / name).write_bytes((FOLDER / name).read_bytes())
     (tmp_path / "again.eml").write_bytes((FOLDER / "exim.eml").read_bytes())
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(500))
+    (tmp_path / "saved.msg").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500))
     (tmp_path / ".hidden").write_bytes((FOLDER / "gmail.eml").read_bytes())
     first = read_folder(tmp_path)
     assert len(first.bounces) == 2
-    assert first.kinds == {Kind.OURS: 3, Kind.OTHER: 1, Kind.NO_REPORT: 1, Kind.REJECTED: 1}
-    assert first.messages == len(first.files) == 6
+    assert first.kinds == {Kind.OURS: 3, Kind.OTHER: 1, Kind.NO_REPORT: 1, Kind.REJECTED: 2}
+    assert first.messages == len(first.files) == 7
     assert first.other_codes == {"5.4.1": 1, "5.1.1": 1, "5.2.2": 1}
-    assert [(name, row.why) for name, row in first.rejected] == [("picture.png", "no message")]
+    assert [(name, row.why[:10]) for name, row in first.rejected] == [
+        ("picture.png", "no message"), ("saved.msg", "an Outlook"),
+    ]  # fmt: skip
     (tmp_path / "new.eml").write_bytes((FOLDER / "gmail.eml").read_bytes())
     second = read_folder(tmp_path, first.files)
     assert [bounce.recipient for bounce in second.bounces] == ["hr@contoso.example"]
-    assert second.unchanged == 6
+    assert second.unchanged == 7
     assert set(second.files) == {*first.files, "new.eml"}
 
 

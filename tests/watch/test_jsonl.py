@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,12 @@ def send(channel: JsonlChannel, delivery: str = "D1", *, repeat: bool = False) -
 
 
 def lines(path: Path) -> list[dict[str, object]]:
-    """Whole lines of a file."""
-    return [
-        json.loads(line) for line in path.read_bytes().splitlines() if line.startswith(b"{") and line.endswith(b"}")
-    ]
+    """Whole lines of a file; what was torn off is none."""
+    found = []
+    for line in path.read_bytes().splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 def test_a_line_has_all_there_is(tmp_path: Path) -> None:
@@ -38,7 +41,7 @@ def test_a_line_has_all_there_is(tmp_path: Path) -> None:
     assert line["schema"] == SCHEMA
     assert line["delivery"] == "D1"
     assert line["evidence"][1] == {"name": "HELO", "value": "MFP-HQ9"}  # type: ignore[index]
-    assert line["time"] == "2026-11-20T09:30:15.250000Z"
+    assert line["time"] == "2026-11-20T09:30:15Z"
     assert path.stat().st_mode & 0o077 == 0
 
 

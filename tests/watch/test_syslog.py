@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidedoor.store.model import Occasion, Severity
+from sidedoor.watch.channels.bounded import within
 from sidedoor.watch.channels.cef import cef, extension_value, header_value
 from sidedoor.watch.channels.interface import ChannelError, PermanentError, TemporaryError
 from sidedoor.watch.channels.message import message_of
@@ -298,3 +299,13 @@ def test_the_escapes_are_those_of_the_standard() -> None:
 )
 def test_the_form_of_an_id(text: str, good: bool) -> None:
     assert is_sd_id(text) is good
+
+
+def test_what_never_ends_is_left_behind() -> None:
+    begun = time.monotonic()
+    with pytest.raises(TimeoutError):
+        within(0.2, lambda: time.sleep(30))
+    assert time.monotonic() - begun < 2
+    assert within(5, lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        within(5, lambda: 1 // 0)

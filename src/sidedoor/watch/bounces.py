@@ -48,10 +48,10 @@ def fetch_bounces(mailbox: Mailbox, folder: Path, now: datetime) -> Fetched:
         written = _kept(letter, folder, fetched)
         places[key] = letter.place
         # The message first: cut between the two, it is read again into the same name.
-        write_files(written)
-        write_files({state: _body(places)})
+        write_files(written, durable=True)
+        write_files({state: _body(places)}, durable=True)
     places[key] = mailbox.place
-    write_files({state: _body(places)})
+    write_files({state: _body(places)}, durable=True)
     fetched.problems += mailbox.told
     return fetched
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sidedoor.errors import UsageError
 from sidedoor.store.model import Alert, Occasion, Severity
+from sidedoor.watch.channels.bounded import within
 from sidedoor.watch.channels.harmless import as_html, as_markdown, as_text, title_of
 from sidedoor.watch.channels.interface import ChannelError, PermanentError, TemporaryError
 from sidedoor.watch.channels.message import Message, message_of
@@ -54,12 +55,14 @@ class AppriseChannel:
         over = occasion is Occasion.RECOVERED
         if self._service is None:
             self._service = _service(self._url)
-        work = _Work(_call(self._service, message, _kind(alert.finding.severity, over=over)))
-        if not work.done_within(self._seconds):
+        call = _call(self._service, message, _kind(alert.finding.severity, over=over))
+        try:
+            taken, said = within(self._seconds, lambda: _tried(call))
+        except TimeoutError:
             self._service = None  # the old one may be busy for ever
-            raise TemporaryError(f"no answer within {self._seconds:.0f} s", maybe_arrived=True)
-        if not work.taken:
-            raise _refusal(work.said)
+            raise TemporaryError(f"no answer within {self._seconds:.0f} s", maybe_arrived=True) from None
+        if not taken:
+            raise _refusal(said)
 
 
 def _kind(severity: Severity, *, over: bool) -> str:
@@ -102,27 +105,13 @@ def _call(service: NotifyBase, message: Message, kind: str) -> Callable[[], bool
     return lambda: bool(service.notify(**arguments))
 
 
-class _Work:
-    """A call in a thread of its own. One that never ends holds up neither the run nor the end of the process."""
-
-    def __init__(self, call: Callable[[], bool]) -> None:
-        self.taken, self.said = False, ""
-        self._call = call
-        self._thread = threading.Thread(target=self._run, daemon=True, name="sidedoor-apprise")
-
-    def done_within(self, seconds: float) -> bool:
-        """Whether it ended in time."""
-        self._thread.start()
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        with _silence() as heard:
-            try:
-                self.taken = self._call()
-            except Exception as error:  # noqa: BLE001  # a service's own; its text may hold the URL, its name does not
-                self.said = type(error).__name__
-        self.said = self.said or " ".join(heard)
+def _tried(call: Callable[[], bool]) -> tuple[bool, str]:
+    """(whether it was taken, what was said about it). In a thread of its own, because so the library can be heard."""
+    with _silence() as heard:
+        try:
+            return call(), " ".join(heard)
+        except Exception as error:  # noqa: BLE001  # a service's own; its text may hold the URL, its name does not
+            return False, type(error).__name__
 
 
 class _Hush(logging.Filter):
