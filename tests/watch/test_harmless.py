@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from linkify_it import LinkifyIt
 from markdown_it import MarkdownIt
 
 from sidedoor.store.model import Occasion
@@ -55,10 +56,11 @@ SPITE = [
 ]
 # What programs make links, mentions and templates of, whatever their dialect.
 ACTIVE = re.compile(
-    r"://|:\\\\|(?<!\[)@|[<>`]|\]\(|\]\[|\]:|\{\{|\$\{|\\\\|\b(?:mailto|javascript|file|tel|data|slack):"
+    r"://|:\\\\|(?<!\[)@|[<>`]|\]\(|\]\[|\]:|\{\{|\$\{|\\\\|(?:mailto|javascript|file|tel|data|slack):\S"
     r"|\S[.。．｡](?!(?:toml|json|html|csv|db|parquet)\b)[^\W\d]",
     re.IGNORECASE,
 )
+LINKS = LinkifyIt(options={"fuzzy_ip": False})  # bare addresses of networks are no links in chat programs
 SPITEFUL = st.lists(
     st.sampled_from(SPITE) | st.text(max_size=12) | st.sampled_from("<>@#.:/\\[](){}$`!|&;\n \u200d")
 ).map("".join)
@@ -105,6 +107,12 @@ def test_nothing_in_it_is_active_anywhere(text: str) -> None:
 @given(SPITEFUL)
 def test_nothing_is_active_whatever_is_put_together(text: str) -> None:
     assert ACTIVE.search(harmless(text)) is None
+
+
+@given(SPITEFUL)
+def test_who_looks_for_links_finds_none(text: str) -> None:
+    assert LINKS.match("see http://evil.example") is not None
+    assert LINKS.match(harmless(text)) is None
 
 
 @pytest.mark.parametrize(
