@@ -50,10 +50,7 @@ def _shake_hands(host: str, port: int, seconds: float, context: ssl.SSLContext) 
         client.ehlo()
         if not client.has_extn("starttls"):
             raise smtplib.SMTPNotSupportedError("no STARTTLS is offered")
-        try:
-            code, _ = client.starttls(context=context)
-        except smtplib.SMTPResponseException:
-            code = 0
+        code, _ = client.starttls(context=context)
         if code != 220 or not isinstance(client.sock, ssl.SSLSocket):  # RFC 3207 section 4
             raise smtplib.SMTPNotSupportedError("STARTTLS is refused")
         der = client.sock.getpeercert(binary_form=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,11 +20,8 @@ def cannot_write(path: Path, error: OSError) -> NoReturn:
     raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def write_files(contents: Mapping[Path, bytes], *, durable: bool = False) -> None:
-    """Write all files beside their places first, then move all into place. Raises OutputError; leaves no rests.
-
-    `durable`: they are on the disk before they get their names, so that a power failure leaves the old or the new.
-    """
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write all files beside their places first, then move all into place. Raises OutputError; leaves no rests."""
     path = None
     try:
         for path, content in contents.items():
@@ -34,9 +30,6 @@ def write_files(contents: Mapping[Path, bytes], *, durable: bool = False) -> Non
             # "x": never through a symbolic link that somebody laid where the partial file goes
             with partial_of(path).open("xb") as handle:
                 handle.write(content)
-                if durable:
-                    handle.flush()
-                    os.fsync(handle.fileno())
         for path in contents:
             partial_of(path).replace(path)
     except OSError as error:
