@@ -1,7 +1,8 @@
 """Figures of a tenant for Prometheus: as a text file for node_exporter, or rendered for the web's /metrics.
 
 The table `METRICS` is all there is: docs/metrics.md and deploy/grafana-dashboard.json name the same, and a test holds
-them to it. What is not known gives no sample, never a zero; where it matters, a figure of its own says that.
+them to it. What is not known gives no sample, never a zero; whether it is known has a figure of its own where it
+matters.
 """
 
 from __future__ import annotations
