@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from sidedoor.errors import UnreachableError
 from sidedoor.evidence.tenant_files import read_tenant
 from sidedoor.exchange.clouds import CLOUDS
-from sidedoor.exchange.collect import Collection, Missing
+from sidedoor.exchange.collect import Collection
 from sidedoor.exchange.estimate import of_lists
 from sidedoor.exchange.graph import Graph
 from sidedoor.exchange.http import Http
 from sidedoor.exchange.invoke import Exchange
+from sidedoor.exchange.missing import Missing
 from sidedoor.exchange.parts import Store, read_csv
 from sidedoor.exchange.plan import Plan, checked_stretch
 from tests.exchange.fake_service import FAULTS, NOW, PAGE, FakeClock, FakeTokens, Service

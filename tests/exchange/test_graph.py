@@ -12,10 +12,11 @@ import pytest
 
 from sidedoor.evidence.tenant_files import read_tenant
 from sidedoor.exchange.clouds import CLOUDS
-from sidedoor.exchange.collect import Collection, Missing
+from sidedoor.exchange.collect import Collection
 from sidedoor.exchange.graph import PAGE, Graph
 from sidedoor.exchange.http import Http
 from sidedoor.exchange.invoke import Exchange
+from sidedoor.exchange.missing import Missing
 from sidedoor.exchange.parts import Store, read_csv
 from sidedoor.exchange.plan import Plan, checked_stretch
 from sidedoor.exchange.wire import TRACE_SERVICE

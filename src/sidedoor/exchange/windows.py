@@ -89,4 +89,10 @@ def iso(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
 
 
+def iso_of(found: int) -> str:
+    """Ticks as the service writes them."""
+    whole, part = divmod(found, _TICKS)
+    return f"{_EPOCH + timedelta(seconds=whole):%Y-%m-%dT%H:%M:%S}.{part:07}Z"
+
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
