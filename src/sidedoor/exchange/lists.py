@@ -8,7 +8,7 @@ circle. Nobody's word that there are no more rows is taken: a window ends when a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Protocol
@@ -31,7 +31,8 @@ class Position:
     """Where a listing stands. end, recipient: of the oldest row, as it was written; "" at the start. link: a next page.
 
     empty: pages in a row that brought nothing. tried: the link is followed although a query by time brought nothing.
-    stepped: `end` is before an instant that holds more rows than can be listed.
+    stepped: `end` is before an instant that holds more rows than can be listed. ended: the service's own word, not yet
+    proven, is that there are no more.
     """
 
     end: str = ""
@@ -40,21 +41,19 @@ class Position:
     empty: int = 0
     tried: bool = False
     stepped: bool = False
+    ended: bool = False
 
     def cursor(self) -> Cursor:
         """For the state file."""
-        return {
-            "end": self.end, "recipient": self.recipient, "link": self.link, "empty": self.empty, "tried": self.tried,
-            "stepped": self.stepped,
-        }  # fmt: skip
+        return asdict(self)
 
     @staticmethod
     def of(cursor: Cursor) -> Position:
         """From the state file."""
         empty = cursor.get("empty")
         end, recipient, link = (str(cursor.get(name) or "") for name in ("end", "recipient", "link"))
-        tried, stepped = (cursor.get(name) is True for name in ("tried", "stepped"))
-        return Position(end, recipient, link, empty if isinstance(empty, int) else 0, tried, stepped)
+        tried, stepped, ended = (cursor.get(name) is True for name in ("tried", "stepped", "ended"))
+        return Position(end, recipient, link, empty if isinstance(empty, int) else 0, tried, stepped, ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +213,16 @@ class ListWork:
             return replace(at, link=page.link, empty=at.empty + 1), ()
         if at.link and not at.tried:
             return replace(at, link="", empty=0), ()  # its links lead nowhere: by time once more
-        past = self._is_past(page.rows)
-        if page.link and not at.link and not past:
+        return self._doubted(at, page)
+
+    def _doubted(self, at: Position, page: Page) -> tuple[Position | None, Sequence[str]]:
+        """Neither link nor time brings anything new: the end, unless the service says something else."""
+        if at.ended or self._is_past(page.rows):
+            return None, ()  # its word is proven
+        if page.link and not at.link:
             return replace(at, link=page.link, tried=True), ()  # by time there is nothing more; it says there is
-        if not past and (page.cut or page.full or at.empty >= _MOST_EMPTY):
-            return self._stuck(at, len(page.rows) - len(ours))
+        if page.cut or page.full or at.empty >= _MOST_EMPTY:
+            return self._stuck(at, page.rows)
         return None, ()
 
     def _onward(self, at: Position, page: Page, ours: Sequence[Row]) -> tuple[Position, Sequence[str]]:
@@ -233,12 +237,15 @@ class ListWork:
                 f"messages of {iso(self.window.start)} to {at.end or iso(self.window.end)}: a cut answer was not "
                 "sorted by time, so what lies between its rows is not known"
             )
-        return Position(end, recipient, page.link), missing
+        return Position(end, recipient, page.link, ended=not (page.link or page.cut or page.full)), missing
 
-    def _stuck(self, at: Position, outside: int) -> tuple[Position | None, Sequence[str]]:
+    def _stuck(self, at: Position, rows: Sequence[Row]) -> tuple[Position | None, Sequence[str]]:
         """The service says that there are more rows and gives the same again. Once: step over the instant."""
-        where, found = at.end or iso(self.window.end), ticks(at.end)
-        if found is not None and not at.stepped and found > ticks_of(self.window.start):
+        where, found, begin = at.end or iso(self.window.end), ticks(at.end), ticks_of(self.window.start)
+        end = ticks_of(self.window.end) if found is None else found
+        times = [ticks(text_of(row, self.lister.time)) for row in rows]
+        outside = sum(time is not None and not begin <= time <= end for time in times)
+        if found is not None and not at.stepped and not outside and found > begin:
             why = f"messages of the instant {where}: more than the service lists"
             return Position(iso_of(found - 1), stepped=True), [why]
         why = f"; {outside} rows were of other times, as if it ignored the filter" if outside else ""

@@ -22,6 +22,11 @@ _HOW = {
     "hunting": "Defender for Office 365 Plan 2 and ThreatHunting.Read.All",
     "details": "run the same command again, or an extended historical search",
 }
+_LACKING = {
+    "traces": "a historical search of that time, or --since and --until around it into a new folder",
+    "hunting": "advanced hunting in the portal, for that time",
+    "details": "an extended historical search, or run later into a new folder",
+}
 _REFUSED: Mapping[Refusal, str] = {
     Refusal.NOT_PROVISIONED: f"add the service principal {TRACE_SERVICE} to the tenant, give it some hours, and run "
     "the same command again; --lists exchange does without it",
@@ -71,7 +76,7 @@ def missing_of(
 def _of_part(what: str, name: str, part: Part) -> Iterable[Missing]:
     if part.gone:
         yield Missing(what, part.gone, "a historical search, if it goes back so far; the service lists it no more")
-    yield from (Missing(what, f"{name}: {why}", _HOW[what]) for why in part.missing)
+    yield from (Missing(what, f"{name}: {why}", _LACKING[what]) for why in part.missing)
     if part.failed:
         yield Missing(what, part.failed, part.how or _HOW[what])
     elif not part.done and not part.gone:
