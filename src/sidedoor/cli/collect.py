@@ -112,6 +112,7 @@ def _collect(wanted: Wanted, folder: Path) -> int:
     except ModuleNotFoundError as error:
         raise needs_live("collect", error) from error
     from sidedoor.exchange.parts import Store
+    from sidedoor.exchange.tokens import NoTokenError
 
     cloud, clock = _cloud(wanted), SystemClock()
     tenant = wanted.sign_in.tenant()
@@ -121,6 +122,8 @@ def _collect(wanted: Wanted, folder: Path) -> int:
         http = Http(tokens, clock, _say, seconds=wanted.timeout)
         try:
             missing = _collection(plan, store, http, cloud, tokens).run()
+        except NoTokenError:
+            raise
         except UnreachableError as error:
             raise UnreachableError(f"{error}. What has come is kept; the same command goes on.") from error
         finally:

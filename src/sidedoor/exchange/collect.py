@@ -84,6 +84,7 @@ class Collection:
             if found.file:
                 self.store.write(found.file, found.data)
             self.say(found.missing or f"{kind.value}: {found.rows} rows")
+        self._tell()
         if not any(found.file for found in self._settings):
             raise UnreachableError(f"the tenant shows none of its settings: {self._settings[0].missing}")
 

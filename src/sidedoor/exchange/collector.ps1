@@ -4,7 +4,7 @@ Collects what `sidedoor audit` reads: the tenant's settings, message traces, and
 .DESCRIPTION
 Reads only. Needs the module ExchangeOnlineManagement 3.7 or newer and the role "View-Only Recipients" with "View-Only
 Configuration" (both in the role group "View-Only Organization Management").
-Safe to run again: it goes on with the same stretch, windows that are complete are passed over, a window that was cut off
+Safe to run again: it goes on with the same stretch, windows that are complete are passed over, one that was cut off
 begins anew, and details go on where they stopped. What could not be had is in collection.json, for the audit to say.
 Works in Windows PowerShell 5.1 and PowerShell 7.
 Limits of the service that are kept: 10 days and 5,000 rows a query, 100 queries in five minutes.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeVar
 
 import httpx
 
@@ -15,6 +15,7 @@ from sidedoor.exchange.pacing import Pacer, backoff, retry_after
 from sidedoor.exchange.tokens import NoTokenError, Tokens
 from sidedoor.exchange.wire import Refusal, RefusedError, Row, is_answer, is_throttled, parse_object, refusal_of
 
+T = TypeVar("T")
 _ATTEMPTS, _FIRST_ATTEMPTS = 7, 2  # a network that has never answered is not waited for
 _LONGEST_THROTTLE = 3_600.0  # seconds of waiting in all, for one request
 _SOON_THROTTLED = 4  # so often a short Retry-After is believed
@@ -36,7 +37,7 @@ class Call:
     """One request. scope: of its token. `key`: where the answer's rows must stand, "" where any object will do.
 
     hosts: suffixes (with their dot) of hosts that a link may lead to. `anchor` gives X-AnchorMailbox, when there is a
-    token. seconds: how long the service may take. most: bytes of the answer.
+    token. seconds: how long the service may take. most: bytes of the answer; `first`: more of it is left, not refused.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Call:
     anchor: Callable[[], str] | None = None
     seconds: float = 0.0
     most: int = _MOST_BODY
+    first: bool = False
 
 
 class _Answer(NamedTuple):
@@ -99,6 +101,19 @@ class Http:
 
     def ask(self, call: Call, pacer: Pacer | None = None) -> Row:
         """The answer's JSON object. Raises RefusedError, and UnreachableError where patience has ended."""
+
+        def read(answer: _Answer) -> Row | None:
+            body = {} if answer.status == 204 and not call.key else parse_object(answer.content)
+            return body if is_answer(body, call.key) else None
+
+        return self._answer(call, pacer, read)
+
+    def fetch(self, call: Call, pacer: Pacer | None = None, most: int = _MOST_BODY) -> bytes:
+        """The answer's content as it is, its first `most` bytes. Raises as `ask`."""
+        return self._answer(replace(call, most=most, first=True), pacer, lambda answer: answer.content or None)
+
+    def _answer(self, call: Call, pacer: Pacer | None, read: Callable[[_Answer], T | None]) -> T:
+        """What `read` makes of an answer that is none of a failure's."""
         patience = _Patience()
         while True:
             if pacer is not None:
@@ -107,10 +122,9 @@ class Http:
             if answer is None:
                 self._again(patience, call, trouble)
                 continue
-            body = {} if answer.status == 204 and not call.key else parse_object(answer.content)
-            if answer.status < 300 and is_answer(body, call.key):
-                return body
-            self._bear(patience, call, answer, body)
+            if answer.status < 300 and (found := read(answer)) is not None:
+                return found
+            self._bear(patience, call, answer)
 
     def _tried(self, call: Call, patience: _Patience) -> tuple[str, _Answer | None]:
         """The answer, or why there is none. Errors of the library, whose texts may quote what was sent, end here."""
@@ -121,14 +135,17 @@ class Http:
             return "", self._send(call)
         except (httpx.HTTPError, httpx.StreamError) as error:
             return type(error).__name__, None
+        except httpx.InvalidURL:
+            # httpx looks where a redirect leads, although it is not to follow it.
+            raise RefusedError(Refusal.REDIRECTED, 302, "to no address") from None
         except NoTokenError as error:
             if error.final:
                 raise
             return str(error), None
 
-    def _bear(self, patience: _Patience, call: Call, answer: _Answer, body: Row | None) -> None:
+    def _bear(self, patience: _Patience, call: Call, answer: _Answer) -> None:
         """Wait, or want another token, so that the request can be repeated. Raises RefusedError, UnreachableError."""
-        status = answer.status
+        status, body = answer.status, parse_object(answer.content)
         if is_throttled(status, body):
             self._throttled(patience, answer.headers)
         elif status == 401 and not patience.renewed:
@@ -161,7 +178,8 @@ class Http:
             raise UnreachableError(f"the service throttles every request, for {patience.waited / 60:.0f} minutes now")
         patience.throttled += 1
         # A service that says "in a second" again and again is asked less and less often.
-        seconds = max(self._asked_for(headers), backoff(max(0, patience.throttled - _SOON_THROTTLED)))
+        fewer = 2.0 ** min(max(0, patience.throttled - _SOON_THROTTLED), 8)
+        seconds = max(self._asked_for(headers), fewer)
         self._say(f"throttled by the service; again in {seconds:.0f} s")
         self._clock.sleep(seconds)
         patience.waited += seconds
@@ -181,7 +199,7 @@ class Http:
             with self._client.stream(call.method, url, json=call.body, headers=headers, timeout=timeout) as answer:
                 self._reached = True
                 if answer.status_code not in _REDIRECTS:
-                    content = self._read(answer, call.most, self._clock.steady() + seconds * _WHOLE)
+                    content = self._read(answer, call, self._clock.steady() + seconds * _WHOLE)
                     return _Answer(answer.status_code, answer.headers, content.replace(token.encode(), _SCRUBBED))
                 status, location = answer.status_code, answer.headers.get("Location", "")
             url = self._followed(joined(url, location), call, status)
@@ -197,14 +215,16 @@ class Http:
         self._moved.add(found)
         return url
 
-    def _read(self, answer: httpx.Response, most: int, until: float) -> bytes:
+    def _read(self, answer: httpx.Response, call: Call, until: float) -> bytes:
         """The body, bounded in time, and after decompression in size."""
         parts, size = [], 0
         for part in answer.iter_bytes():
             parts.append(part)
             size += len(part)
-            if size > most:
-                raise RefusedError(Refusal.GARBLED, answer.status_code, f"more than {most >> 20} MB")
+            if size > call.most and call.first:
+                return b"".join(parts)[: call.most]
+            if size > call.most:
+                raise RefusedError(Refusal.GARBLED, answer.status_code, f"more than {call.most >> 20} MB")
             if self._clock.steady() > until:
                 raise httpx.ReadTimeout("the answer drips")
         return b"".join(parts)

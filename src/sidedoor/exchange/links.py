@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from ipaddress import ip_address
 
@@ -10,6 +11,7 @@ import httpx
 from sidedoor.errors import UsageError
 
 _PORTS = {"https": 443, "http": 80}
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")  # nothing that another reader may take for the end of it
 
 
 def origin(url: str) -> tuple[str, str, int] | None:
@@ -19,9 +21,10 @@ def origin(url: str) -> tuple[str, str, int] | None:
         port = found.port or _PORTS.get(found.scheme)
     except (httpx.InvalidURL, ValueError):
         return None
-    if not found.host or found.userinfo or port is None:
+    host = found.host.lower()
+    if not _HOST.fullmatch(host) or found.userinfo or port is None:
         return None
-    return found.scheme, found.host.lower(), port
+    return found.scheme, host, port
 
 
 def joined(base: str, location: str) -> str:

@@ -168,9 +168,14 @@ class ListWork:
         at = Position.of(cursor)
         page = self._page(at)
         ours = [row for row in page.rows if self.window.holds(text_of(row, self.lister.time))]
-        lines = [line for row in ours if self._new(line := self._line(row))]
-        after, missing = self._after(at, page, ours, fresh=bool(lines))
-        return Step(lines, None if after is None else after.cursor(), missing, _oddities(page, ours, self.lister.time))
+        fresh: list[Row] = []
+        lines: list[Line] = []
+        for row in ours:
+            if self._new(line := self._line(row)):
+                fresh.append(row)
+                lines.append(line)
+        after, missing = self._after(at, page, ours, fresh)
+        return Step(lines, None if after is None else after.cursor(), missing, self._oddities(page, ours))
 
     def _page(self, at: Position) -> Page:
         """By link, or, where the link has ended, by time."""
@@ -203,11 +208,11 @@ class ListWork:
         return True
 
     def _after(
-        self, at: Position, page: Page, ours: Sequence[Row], *, fresh: bool
+        self, at: Position, page: Page, ours: Sequence[Row], fresh: Sequence[Row]
     ) -> tuple[Position | None, Sequence[str]]:
         """Where to go on; None where the window is done, or with what is missing where it goes no further."""
         if fresh:
-            return self._onward(at, page, ours)
+            return self._onward(at, page, fresh)
         if page.link not in {"", at.link} and not ours and at.empty < _MOST_EMPTY:
             # An empty page may stand between others, and one of another time where the filter is ignored.
             return replace(at, link=page.link, empty=at.empty + 1), ()
@@ -225,14 +230,14 @@ class ListWork:
             return self._stuck(at, page.rows)
         return None, ()
 
-    def _onward(self, at: Position, page: Page, ours: Sequence[Row]) -> tuple[Position, Sequence[str]]:
+    def _onward(self, at: Position, page: Page, fresh: Sequence[Row]) -> tuple[Position, Sequence[str]]:
         """From the oldest row on, the one of this page or one before it."""
-        end, recipient = self._oldest(ours) or (at.end, at.recipient)
+        end, recipient = self._oldest(fresh) or (at.end, at.recipient)
         known, now = ticks(at.end), ticks(end)
         if known is not None and now is not None and known < now:
             end, recipient = at.end, at.recipient
         missing: list[str] = []
-        if not page.link and (page.cut or page.full) and not _sorted(ours, self.lister.time):
+        if not page.link and (page.cut or page.full) and not _sorted(fresh, self.lister.time):
             missing.append(
                 f"messages of {iso(self.window.start)} to {at.end or iso(self.window.end)}: a cut answer was not "
                 "sorted by time, so what lies between its rows is not known"
@@ -252,6 +257,16 @@ class ListWork:
         back = f"messages before {where}, back to {iso(self.window.start)}"
         return None, [f"{back}: the service says there are more and gives the same again{why}"]
 
+    def _oddities(self, page: Page, ours: Sequence[Row]) -> list[str]:
+        told, end = list(page.told), ticks_of(self.window.end)
+        times = [ticks(text_of(row, self.lister.time)) for row in page.rows]
+        # A row at the very end of the window was asked for: it is the next window's.
+        if outside := len(page.rows) - len(ours) - times.count(end):
+            told.append(f"{outside} rows of other times were left out: the service ignored its filter")
+        if not _sorted(ours, self.lister.time):
+            told.append("a page was not sorted by time")
+        return told
+
     def _is_past(self, rows: Sequence[Row]) -> bool:
         """Whether a page ends before the window begins: rows come newest first."""
         last = ticks(text_of(rows[-1], self.lister.time)) if rows else None
@@ -265,15 +280,6 @@ class ListWork:
         oldest = min(found for found, _ in timed)
         row = rows[max(number for found, number in timed if found == oldest)]
         return text_of(row, self.lister.time), text_of(row, self.lister.recipient)
-
-
-def _oddities(page: Page, ours: Sequence[Row], time: str) -> list[str]:
-    told = list(page.told)
-    if len(ours) < len(page.rows):
-        told.append(f"{len(page.rows) - len(ours)} rows of other times were left out: the service ignored its filter")
-    if not _sorted(ours, time):
-        told.append("a page was not sorted by time")
-    return told
 
 
 def _sorted(rows: Iterable[Mapping[str, object]], time: str) -> bool:

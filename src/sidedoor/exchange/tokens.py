@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -14,6 +15,7 @@ from sidedoor.exchange.links import is_loopback, origin
 # The mailbox that app-only requests are routed by; the same in every tenant.
 _SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
 _TIMEOUT = 30.0  # seconds; MSAL by itself waits for ever
+_KEPT = 600.0  # seconds; far less than any token lasts
 _KNOWN = {
     "AADSTS7000215": "the secret is wrong; the value is wanted, not its id",
     "AADSTS7000222": "the secret has expired",
@@ -92,12 +94,19 @@ class DeviceTokens:
     def __init__(self, tenant: str, client_id: str, authority: str, say: Callable[[str], None]) -> None:
         """Raises UsageError; asks nothing yet."""
         self._tenant, self._say = tenant, say
+        self._kept: dict[str, tuple[str, float]] = {}
         self._app = _Application("PublicClientApplication", client_id, authority, tenant)
         self._user = ""
 
     def token(self, scope: str, *, fresh: bool = False) -> str:
         """Silently where that is possible. Raises NoTokenError where nobody signs in."""
-        return self._app.taken(lambda app: self._silent(app, scope, fresh=fresh) or self._sign_in(app, scope))
+        kept, until = self._kept.get(scope, ("", 0.0))
+        if kept and not fresh and time.monotonic() < until:
+            return kept
+        found = self._app.taken(lambda app: self._silent(app, scope, fresh=fresh) or self._sign_in(app, scope))
+        # MSAL finds what it keeps by the scopes that came, which need not be those that were asked for.
+        self._kept[scope] = (found, time.monotonic() + _KEPT)
+        return found
 
     def _silent(self, app: Any, scope: str, *, fresh: bool) -> Any:
         accounts = app.get_accounts()
