@@ -11,6 +11,9 @@ from typing import Protocol
 from sidedoor.audit.classes import Classes, classes_of
 from sidedoor.audit.context import AssessmentContext
 from sidedoor.audit.coverage import (
+    DECISIVE,
+    collection_coverage,
+    collection_gaps,
     file_coverage,
     listed_sender_warnings,
     missing_facts,
@@ -42,6 +45,7 @@ from sidedoor.audit.simulate import readiness, simulate, timeline, totals
 from sidedoor.audit.tenant import switch_rows, tenant_summary
 from sidedoor.catalogue.catalogue import Catalogue, load_catalogue
 from sidedoor.errors import InputError
+from sidedoor.evidence.collection import Collected, read_collection
 from sidedoor.evidence.coverage import incomplete_pages, notes
 from sidedoor.evidence.dmarc_reports import Reported, read_reports
 from sidedoor.evidence.interface import ReadOptions, Recognised
@@ -105,14 +109,18 @@ def audit(
     progress = progress or Silent()
     progress.step("looking at the files")
     found = discover([*inputs, *options.tenant])
+    collected = tuple(read_collection(path) for path in found.collections)
     if not found.histories:
-        raise InputError(", ".join(map(str, inputs)), "no export of mail history", "at least one (docs/formats.md)")
+        lacking = next((f"; {gap.why}" for each in collected for gap in each.gaps if gap.what == "traces"), "")
+        raise InputError(
+            ", ".join(map(str, inputs)), f"no export of mail history{lacking}", "at least one (docs/formats.md)"
+        )
     tenant = read_tenant(found.settings)
     reported = _reports(found, reject, progress)
     progress.step("asking DNS")
     dns = gather(_accepted(tenant.snapshot), options.resolver)
     snapshot = replace(_with_stated_domains(tenant.snapshot, options), mail_exchangers=dns.mx)
-    told = _Told(found, snapshot, dns, reported, options, reject, progress, tenant.warnings)
+    told = _Told(found, snapshot, dns, reported, options, reject, progress, tenant.warnings, collected)
     if len(found.histories) == 1:
         # One file is most likely of plain rows without doubles: take that on trust, and look when it is written.
         try:
@@ -136,6 +144,7 @@ class _Told:
     reject: RejectSink
     progress: Progress
     warnings: tuple[str, ...]
+    collected: tuple[Collected, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +199,8 @@ class _Run:
         simulation = simulate(counted, senders, flows)
         # Mostly strangers: the history and the settings are hardly of one tenant, and "ready" would be about another.
         known = not isinstance(told.snapshot.accepted_domains, Unknown) and foreign * 2 <= messages
+        gaps = collection_gaps(told.collected)
+        known = known and not any(gap.fact in DECISIVE for gap in gaps)
         spf_unknown = sorted(str(domain) for domain in told.dns.spf_unknown)
         return Audit(
             tenant=tenant_summary(told.snapshot),
@@ -199,8 +210,9 @@ class _Run:
                 files=(
                     *file_coverage(files, self._remarks(files), told.found.settings, told.found.skipped),
                     *report_coverage(told.reported),
+                    *collection_coverage(told.collected),
                 ),
-                missing=missing_facts(counted, told.snapshot, spf_unknown=spf_unknown),
+                missing=(*gaps, *missing_facts(counted, told.snapshot, spf_unknown=spf_unknown)),
                 merged_records=sum(file.records for file in files) - messages,
                 expanded_records=sum(file.expanded for file in files),
                 disagreements=disagreements(self.database, files),
