@@ -26,7 +26,7 @@ from typing import Any
 
 from sidedoor.audit.answer import Beside, Seen, answer_of, context_of
 from sidedoor.audit.classes import Classes
-from sidedoor.audit.coverage import file_coverage, report_coverage
+from sidedoor.audit.coverage import collection_coverage, file_coverage, report_coverage
 from sidedoor.audit.discover import Inputs
 from sidedoor.audit.engine.columns import load_classes
 from sidedoor.audit.engine.combine import combine, daily, write_index
@@ -253,7 +253,11 @@ class History:
                 tallies=seen.tallies,
                 strangers=seen.strangers,
                 window=seen.window,
-                files=(*_coverage(sources, found), *report_coverage(beside.reported)),
+                files=(
+                    *_coverage(sources, found),
+                    *report_coverage(beside.reported),
+                    *collection_coverage(beside.collected),
+                ),
                 merged=sum(each.get("records", 0) for each in told) - messages,
                 expanded=sum(source.expanded for source in sources),
                 disagreements=_disagreements(told),

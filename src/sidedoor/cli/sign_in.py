@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sidedoor.exchange.tokens import Tokens
 
 _PATH = click.Path(path_type=Path)
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,253}")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -27,11 +29,13 @@ class SignIn:
     tenant_id: str | None
     client_id: str | None
     certificate: Path | None
+    certificate_passphrase_env: str | None
     secret_env: str | None
     device_code: bool
     token_env: str | None
     cloud: str
     base_url: str | None
+    authority_url: str | None
 
     @classmethod
     def taken(cls, given: dict[str, Any]) -> Self:
@@ -40,19 +44,28 @@ class SignIn:
 
     def tenant(self) -> str:
         """The tenant. Raises UsageError where none was named."""
-        return _given(self.tenant_id, "--tenant-id")
+        found = _given(self.tenant_id, "--tenant-id")
+        if not _TENANT.fullmatch(found):
+            raise UsageError(f"--tenant-id {found}: neither a GUID nor a domain")
+        return found
 
     def addresses(self) -> Cloud:
-        """The cloud's addresses. One that is given stands alone: a redirect may not leave it. Raises UsageError."""
+        """The cloud's addresses. A redirect from one that is given leads to hosts below it only. Raises UsageError."""
         from sidedoor.exchange.clouds import CLOUDS
-        from sidedoor.exchange.http import checked_base
+        from sidedoor.exchange.links import checked_base, hosts_of, stays
 
         cloud = CLOUDS[self.cloud]
-        return cloud if self.base_url is None else replace(cloud, exchange=checked_base(self.base_url), hosts=())
+        if self.authority_url is not None:
+            cloud = replace(cloud, authority=checked_base(self.authority_url))
+        if self.base_url is None:
+            return cloud
+        base = checked_base(self.base_url)
+        hosts = cloud.hosts if stays(base, cloud.exchange, cloud.hosts) else hosts_of(base)
+        return replace(cloud, exchange=base, hosts=hosts)
 
     def tokens(self, cloud: Cloud, say: Callable[[str], None]) -> Tokens:
         """By exactly one of the ways to sign in. Raises UsageError, InputError, UnreachableError."""
-        from sidedoor.exchange.tokens import AppTokens, DeviceTokens, FixedToken, certificate
+        from sidedoor.exchange.tokens import AppTokens, DeviceTokens, FixedToken
 
         tenant = self.tenant()
         ways = [self.certificate is not None, self.secret_env is not None, self.device_code, self.token_env is not None]
@@ -64,8 +77,14 @@ class SignIn:
         if self.device_code:
             return DeviceTokens(tenant, client_id, cloud.authority, say)
         if self.certificate is not None:
-            return AppTokens(tenant, client_id, cloud.authority, certificate(self.certificate))
+            return AppTokens(tenant, client_id, cloud.authority, self._credential(self.certificate))
         return AppTokens(tenant, client_id, cloud.authority, _secret(self.secret_env or "", "--secret-env"))
+
+    def _credential(self, path: Path) -> Mapping[str, str]:
+        from sidedoor.exchange.credentials import certificate
+
+        name = self.certificate_passphrase_env
+        return certificate(path, None if name is None else _secret(name, "--certificate-passphrase-env"))
 
 
 def sign_in_options(command: F) -> F:
@@ -73,7 +92,10 @@ def sign_in_options(command: F) -> F:
     options = (
         click.option("--tenant-id", metavar="ID", help="The tenant's GUID, or one of its domains."),
         click.option("--client-id", metavar="GUID", help="The application that is registered for this."),
-        click.option("--certificate", type=_PATH, help="Its certificate and key in one PEM file: the best way."),
+        click.option("--certificate", type=_PATH, help="Its certificate and key, PEM or PKCS #12: the best way."),
+        click.option(
+            "--certificate-passphrase-env", metavar="NAME", help="Environment variable with that file's passphrase."
+        ),
         click.option("--secret-env", metavar="NAME", help="Environment variable with its client secret."),
         click.option("--device-code", is_flag=True, help="Sign in as a person, in a browser on any device."),
         click.option("--token-env", metavar="NAME", help="Environment variable with an access token made elsewhere."),
@@ -82,6 +104,7 @@ def sign_in_options(command: F) -> F:
             help="Which of Microsoft's clouds the tenant is in.",
         ),
         click.option("--base-url", metavar="URL", help="Exchange Online at another address (a twin, a test)."),
+        click.option("--authority-url", metavar="URL", help="What gives tokens, at another address."),
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)

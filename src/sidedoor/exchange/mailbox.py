@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from sidedoor.errors import UsageError
 from sidedoor.exchange.clouds import Cloud
-from sidedoor.exchange.http import BrokenError, Call, Http, allowed
+from sidedoor.exchange.http import BrokenError, Call, Http
 from sidedoor.exchange.pacing import Pacer
 from sidedoor.exchange.windows import iso, moment, ticks
 from sidedoor.exchange.wire import Refusal, RefusedError, Row, rows_of, text_of
@@ -165,7 +165,7 @@ class Mailbox:
         """Raises RefusedError for a link that leads elsewhere: a token goes to the service only."""
         if not link:
             return None
-        if not allowed(link, call):
+        if not self.http.allowed(link, call):
             raise RefusedError(Refusal.REDIRECTED, 200, "a next page on another host")
         return replace(call, url=link)
 

@@ -20,6 +20,7 @@ from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.run import AuditOptions, Progress, reports_of, with_stated_domains
 from sidedoor.catalogue.catalogue import load_catalogue
 from sidedoor.errors import InputError, OutputError
+from sidedoor.evidence.collection import read_collection
 from sidedoor.evidence.interface import ReadOptions
 from sidedoor.evidence.tenant_files import TenantReading, read_tenant
 from sidedoor.mail.domain import parse_domain
@@ -129,7 +130,8 @@ def assess(workspace: Workspace, history: History, asked: Asked, progress: Progr
             reported = reports_of(asked.found, rejected.write, progress)
             for path, row in history.rejected():
                 rejected.write(path, row)
-        beside = Beside(asked.snapshot, asked.dns, reported, asked.warnings)
+        collected = tuple(read_collection(path) for path in asked.found.collections)
+        beside = Beside(asked.snapshot, asked.dns, reported, asked.warnings, collected)
         assessed = history.assess(asked.found, beside, folder)
         progress.step("writing the report")
         write_all(assessed.audit, folder)
