@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sidedoor.cli.output import printable
-from sidedoor.cli.sign_in import SignIn, needs_live, sign_in_options
+from sidedoor.cli.sign_in import needs_live, sign_in_options
 from sidedoor.errors import UnreachableError, UsageError
+from sidedoor.exchange.sign_in import SignIn
 
 if TYPE_CHECKING:
     from sidedoor.exchange.clouds import Cloud

@@ -18,6 +18,7 @@ from sidedoor.store.model import Observation
 from sidedoor.tenant.snapshot import TenantSnapshot
 from sidedoor.watch.around import PROBE, Probe
 from sidedoor.watch.channels.settings import Surroundings, read_channels
+from sidedoor.watch.collecting import collector
 from sidedoor.watch.kinds import KINDS
 from sidedoor.watch.tools import Tools
 from sidedoor.watch.workspace import Workspace
@@ -25,7 +26,7 @@ from sidedoor.watch.workspace import Workspace
 Say = Callable[[str], None]
 
 
-def tools_of(workspace: Workspace, collect: bool, say: Say) -> Tools:
+def tools_of(workspace: Workspace, *, collect: bool, say: Say) -> Tools:
     """Everything but the clock. Raises InputError, UsageError for settings that do not fit together."""
     settings = workspace.settings
     zones = tuple(map(workspace.path, settings.dns.zones))
@@ -34,7 +35,7 @@ def tools_of(workspace: Workspace, collect: bool, say: Say) -> Tools:
     return Tools(
         resolver,
         read_channels({"channels": settings.alerts.channels}, around),
-        collector(workspace, say) if collect and settings.collect.tenant_id else None,
+        collector(say) if collect and settings.collect.tenant_id else None,
         _prober(workspace, resolver, zones=bool(zones)),
         say=say,
     )

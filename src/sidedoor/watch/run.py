@@ -50,9 +50,8 @@ class Outcome:
     told: Told = field(default_factory=Told)
     untold: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    files: int = 0
-    days: int = 0
     sight: Sight | None = None
+    certificates_unread: int | None = None
     learned: Learned = field(default_factory=Learned)
 
 
@@ -82,7 +81,7 @@ def _plan(workspace: Workspace, store: TenantStore, tools: Tools, outcome: Outco
     tools.progress.step("planning")
     try:
         replan(workspace, store, outcome.started)
-    except InputError as error:
+    except SidedoorError as error:
         outcome.notes.append(f"no plan could be made: {error}")
 
 
@@ -130,8 +129,7 @@ def _surroundings(now: datetime, learned: Learned, around: Around) -> Surroundin
 
 def _note(outcome: Outcome, learned: Learned, around: Around, sight: Sight) -> None:
     outcome.learned, outcome.sight = learned, sight
-    outcome.files, outcome.days = learned.files, learned.days
-    outcome.untold = dict(sight.untold)
+    outcome.untold, outcome.certificates_unread = dict(sight.untold), around.unread_certificates
     outcome.notes += [*learned.notes, *around.notes]
 
 
