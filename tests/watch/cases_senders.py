@@ -59,7 +59,7 @@ NEW = [
     Case("new-sender", "may be Direct Send",
          with_senders(seen("maybe", daily(3), address="198.18.0.5", submission=Submission.UNDETERMINED)),
          finds={"maybe": "warning"}),
-    Case("new-sender", "the history was never told before", with_senders(_STRANGE), replace(baseline_of(sight()), told={})),
+    Case("new-sender", "the history was never told before", with_senders(_STRANGE), replace(baseline_of(sight()), history_since=None)),
     Case("new-sender", "the history is not told now", replace(with_senders(_STRANGE), untold={"history": "no answer"})),
     Case("new-sender", "one that was taken out of service is back", sight(), replace(
         baseline_of(sight()),

@@ -144,9 +144,9 @@ _MADE_INTERNAL = connector(
     kind=ConnectorKind.ON_PREMISES, restrict_to_addresses=False, treat_messages_as_internal=True
 )  # fmt: skip
 CONNECTORS = [
-    Case("connector-added", "one more", _with(*_BASE, connector("New")), finds={"New": "warning"}),
+    Case("connector-added", "one more", _with(*_BASE, connector("New", changed_at=ago(1))), finds={"New": "warning"}),
     Case("connector-added", "one more, disabled", _with(*_BASE, connector("New", enabled=False)), finds={"New": "info"}),
-    Case("connector-added", "renamed", _with(connector("Branches"), certified()),
+    Case("connector-added", "renamed", _with(connector("Branches", changed_at=ago(1)), certified()),
          finds={("connector-changed", "Branches"): "info"}),
     Case("connector-removed", "one that is in use", _with(certified()), finds={"Offices": "serious"}),
     Case("connector-removed", "one that nobody uses", _with(connector()), finds={"Relay": "warning"}),
@@ -155,10 +155,10 @@ CONNECTORS = [
     Case("connector-removed", "a disabled one", _with(*_BASE), _was(*_BASE, connector("Old", enabled=False)),
          finds={"Old": "info"}),
     Case("connector-removed", "the export lost a list", with_settings(inbound_connectors=_LOST)),
-    Case("connector-widened", "more addresses", _with(connector(sender_networks=_ADDED), certified()),
+    Case("connector-widened", "more addresses", _with(connector(sender_networks=_ADDED, changed_at=ago(1)), certified()),
          finds={"Offices": "warning"}),
     Case("connector-widened", "very many", _with(
-        connector(sender_networks=(*_ADDED, ip_network("198.18.0.0/23"))), certified()), finds={"Offices": "serious"}),
+        connector(sender_networks=(*_ADDED, ip_network("198.18.0.0/23")), changed_at=ago(1)), certified()), finds={"Offices": "serious"}),
     Case("connector-widened", "all domains", _with(
         connector(sender_domains=(SenderDomainPattern(None),), restrict_to_addresses=False), certified()),
          _was(connector(restrict_to_addresses=False), certified()), finds={"Offices": "serious"}),

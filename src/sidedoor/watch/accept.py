@@ -131,7 +131,8 @@ _FIELDS: Mapping[Kind, tuple[str, ...]] = {
 
 def _modest(row: InboundConnector) -> InboundConnector:
     """A connector whose mail does not become internal: that it does has alerts of its own."""
-    return replace(row, treat_messages_as_internal=False, cloud_services_mail_enabled=False)
+    row = replace(row, treat_messages_as_internal=False)
+    return row if row.source == "HybridWizard" else replace(row, cloud_services_mail_enabled=False)
 
 
 def _connector(kind: Kind) -> Callable[[Baseline, Sight, str], Baseline]:

@@ -41,6 +41,7 @@ def grown(baseline: Baseline, sight: Sight, thresholds: Thresholds | None = None
         snapshot=grown_settings(baseline.snapshot, sight.snapshot) if settings_told else baseline.snapshot,
         domains=_domains(baseline, sight),
         closed_since=_closed_since(baseline, sight) if settings_told else baseline.closed_since,
+        history_since=baseline.history_since or (None if reason(Source.HISTORY, sight) else sight.now),
         told={**baseline.told, **dict.fromkeys(_told(sight), sight.now)},
         tolerated=_tolerated(baseline, sight, limits),
     )
@@ -65,7 +66,7 @@ def _senders(baseline: Baseline, sight: Sight) -> Iterator[tuple[str, KnownSende
     if reason(Source.HISTORY, sight):
         yield from baseline.senders.items()
         return
-    begins, seen = Source.HISTORY not in baseline.told, {each.key: each for each in sight.senders}
+    begins, seen = baseline.history_since is None, {each.key: each for each in sight.senders}
     for key, known in baseline.senders.items():
         if key in seen:
             yield key, _fresh(known, seen[key]) if known.accepted else known

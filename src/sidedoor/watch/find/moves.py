@@ -36,7 +36,7 @@ _WEEKEND, _FORTNIGHT = 3, 14
 
 def find(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> Iterator[Finding]:
     """What became of the honest senders of the baseline."""
-    new, refused = successors(sight, baseline), bounced(sight)
+    new, refused, heirs = successors(sight, baseline), bounced(sight), _Heirs(sight)
     for seen in sight.senders:
         known = baseline.senders.get(seen.key)
         if known is None or not known.accepted or not honest(seen):
@@ -44,7 +44,9 @@ def find(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> Iterator[F
         moved = _moved(seen, known, new.get(seen.key, []), sight, baseline)
         if moved is not None:
             yield moved
-        elif sight.history_until is not None and seen.key not in refused and _expected(seen, sight):
+        elif sight.history_until is None or seen.key in refused or heirs.of(seen, known):
+            continue
+        elif _expected(seen, sight):
             yield from _silent(seen, sight, baseline, thresholds)
 
 
@@ -70,6 +72,25 @@ def successors(sight: Sight, baseline: Baseline) -> Mapping[str, list[SenderSigh
         if len(moved) == 1:
             found.setdefault(moved[0], []).append(seen)
     return found
+
+
+class _Heirs:
+    """Who goes on where a sender stopped, after its move was accepted: its habits, at one of its accepted places."""
+
+    def __init__(self, sight: Sight) -> None:
+        self._by_habit: dict[tuple[str, str], list[SenderSight]] = {}
+        for seen in sight.senders:
+            for habit in _habits(seen):
+                self._by_habit.setdefault(habit, []).append(seen)
+
+    def of(self, old: SenderSight, known: KnownSender) -> bool:
+        """Whether there is one; a neighbour behind the same address is none."""
+        homes = addresses(known.places)
+        return any(
+            new.sender.last_seen > old.sender.last_seen and homes & addresses(new.places)
+            for habit in _habits(old)
+            for new in self._by_habit[habit]
+        )
 
 
 def _habits(seen: SenderSight) -> list[tuple[str, str]]:
@@ -151,7 +172,9 @@ def _silent(seen: SenderSight, sight: Sight, baseline: Baseline, thresholds: Thr
             yield _reported(seen, alive)
             return
     patience = habit.pause + 1 if shut else max(thresholds.silent_days, thresholds.silent_factor * habit.pause)
-    if habit.active >= thresholds.regular_days and habit.silent > patience:
+    # Who had been silent for so long when the history was first read was no news then.
+    begun = baseline.history_since is not None and last + timedelta(days=patience) >= baseline.history_since
+    if begun and habit.active >= thresholds.regular_days and habit.silent > patience:
         yield _silence(seen, habit, shut=shut)
 
 

@@ -12,7 +12,7 @@ from sidedoor.watch.find.door import WEEK, closed_since, known_until, told_of, u
 from sidedoor.watch.find.made import made
 from sidedoor.watch.find.moves import successors
 from sidedoor.watch.kinds import Kind
-from sidedoor.watch.sight import Baseline, SenderSight, Sight, Source, Thresholds
+from sidedoor.watch.sight import Baseline, SenderSight, Sight, Thresholds
 
 _DECIDED = frozenset({Word.LEGITIMATE, Word.SPOOFING})
 # A sender that was taken out of service and sends again a day later or more is news; its last mail may settle late.
@@ -23,7 +23,7 @@ _WEEKS_BEFORE = 4
 
 def find(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> Iterator[Finding]:  # noqa: ARG001
     """New senders, and forwarders that are new or grow."""
-    if Source.HISTORY not in baseline.told:
+    if baseline.history_since is None:
         return
     moved = {new.key for group in successors(sight, baseline).values() for new in group}
     for seen in sight.senders:
@@ -70,7 +70,8 @@ def _forwards(seen: SenderSight) -> bool:
 
 
 def _forwarder(seen: SenderSight, sight: Sight, baseline: Baseline) -> Iterator[Finding]:
-    new, growth = _new(seen, baseline), _growth(seen, sight)
+    begun = baseline.history_since is not None and baseline.history_since <= known_until(sight) - WEEK
+    new, growth = _new(seen, baseline), _growth(seen, sight) if begun else ""
     if not new and not growth:
         return
     closed = closed_since(sight, baseline) is not None
