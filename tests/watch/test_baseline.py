@@ -24,8 +24,23 @@ from sidedoor.watch.sight import Baseline, DomainSight, Sight, Thresholds, Toler
 from tests.tenant.test_codec import snapshots
 from tests.watch import cases_rest, cases_senders, cases_settings
 from tests.watch.kit import (
-    DEVICES, QUARANTINE_RULE, TAG_RULE, ago, baseline_of, certified, closed, connector, daily, found, records, seen, shut,
-    sight, with_records, with_senders, with_settings,
+    DEVICES,
+    QUARANTINE_RULE,
+    TAG_RULE,
+    ago,
+    baseline_of,
+    certified,
+    closed,
+    connector,
+    daily,
+    found,
+    records,
+    seen,
+    shut,
+    sight,
+    with_records,
+    with_senders,
+    with_settings,
 )  # fmt: skip
 
 ALL = [*cases_senders.CASES, *cases_settings.CASES, *cases_rest.CASES]
@@ -133,8 +148,8 @@ def test_unreadable_settings_change_nothing() -> None:
     [
         (with_records(), with_records(dmarc="v=DMARC1; p=none"), "dmarc-changed"),
         (with_settings(connection_filter=ConnectionFilter()), sight(), "allow-list-widened"),
-        (with_settings(inbound_connectors=(connector(), certified(treat_messages_as_internal=False))),
-         with_settings(inbound_connectors=(connector(), certified(treat_messages_as_internal=True))), "treat-as-internal"),
+        (sight(), with_settings(inbound_connectors=(connector(), certified(treat_messages_as_internal=True))),
+         "treat-as-internal"),
         (with_settings(transport_rules=(QUARANTINE_RULE,)),
          with_settings(transport_rules=(replace(QUARANTINE_RULE, enabled=False),)), "rule-off"),
     ],
@@ -264,9 +279,10 @@ BODY = encode(baseline_of(sight()))
 @given(st.sampled_from(sorted(BODY)), json_values)
 def test_a_damaged_part_is_our_error_or_still_a_baseline(name: str, value: object) -> None:
     try:
-        assert isinstance(decode({**BODY, name: value}), Baseline)
-    except CodecError as error:
-        assert str(error)
+        found = decode({**BODY, name: value})
+    except CodecError:
+        return
+    assert decode(json.loads(json.dumps(encode(found)))) == found
 
 
 @pytest.mark.parametrize("name", sorted(BODY))

@@ -1,4 +1,4 @@
-"""What findings say: plain, bounded, on one line, whatever strangers wrote; the same for the same inputs in any order."""
+"""What findings say: plain, bounded, on one line, whatever strangers wrote; and the same in whatever order."""
 
 from __future__ import annotations
 
@@ -186,9 +186,9 @@ def test_the_first_run_raises_only_what_is_bad_in_itself() -> None:
     from sidedoor.watch.baseline import first
 
     in_itself = {
-        "treat-as-internal", "certificate-expiring", "certificate-unwatched", "connector-address-unused", "spf-over-limits",
-        "spf-broken", "filter-bypassed", "spoof-burst", "honest-mail-refused", "direct-send-unreadable", "history-stale",
-        "collection-incomplete", "door-open",
+        "treat-as-internal", "certificate-expiring", "certificate-unwatched", "connector-address-unused",
+        "spf-over-limits", "spf-broken", "filter-bypassed", "spoof-burst", "honest-mail-refused",
+        "direct-send-unreadable", "history-stale", "collection-incomplete", "door-open",
     }  # fmt: skip
     told = {each.kind for case in ALL for each in find(case.sees, first(case.sees), Thresholds())}
     assert told <= in_itself

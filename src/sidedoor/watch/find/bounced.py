@@ -38,12 +38,13 @@ class _Owners:
     def of(self, bounce: BounceSight) -> SenderSight | None:
         """The sender; None where there is none, or where several could be and are not of one mind."""
         name = bounce.envelope_sender.lower()
-        if bounce.address:
-            there = self._by_address.get(bounce.address, [])
+        there = self._by_address.get(bounce.address, [])
+        if there:
             return _one([seen for seen in there if name in map(str.lower, seen.sender.mail_from)] or there)
-        # A spoofer borrows the name and its bounces come to its owner: only a name that is one sender's tells.
         named = [seen for seen in self._by_name.get(name, []) if "@" in name]
-        return _one([seen for seen in named if bounce.remote and _greets(seen, bounce.remote)] or named)
+        alike = [seen for seen in named if bounce.remote and _greets(seen, bounce.remote)]
+        # Whoever borrows the name has its bounces sent to its owner: from a strange address the host's name must fit.
+        return _one(alike if alike or bounce.address else named)
 
 
 def _greets(seen: SenderSight, remote: str) -> bool:
