@@ -18,8 +18,8 @@ from sidedoor.tenant.codec import CodecError
 from sidedoor.tenant.snapshot import ConnectionFilter, MailExchanger
 from sidedoor.watch.baseline import accept, acceptable, first, grown
 from sidedoor.watch.baseline_json import decode, encode
-from sidedoor.watch.find import find
-from sidedoor.watch.kinds import AT_ONCE, KINDS
+from sidedoor.watch.find import Untold, find
+from sidedoor.watch.kinds import AT_ONCE, KINDS, Part
 from sidedoor.watch.sight import Baseline, DomainSight, Sight, Thresholds, Tolerated
 from tests.tenant.test_codec import snapshots
 from tests.watch import cases_rest, cases_senders, cases_settings
@@ -80,6 +80,7 @@ def test_what_is_accepted_is_gone_and_nothing_else(case: Any, finding: Finding) 
     )
     assert after <= before
     assert keys(case.sees, grown(taken, case.sees, LIMITS)) <= after
+    assert not Untold.of(case.sees, taken).keeps(finding.kind, finding.subject, finding.source)
 
 
 @pytest.mark.parametrize("kind", [kind for kind, info in KINDS.items() if not info.acceptable])
@@ -105,6 +106,18 @@ def test_what_cannot_be_had_cannot_be_accepted() -> None:
     assert finding.kind == "direct-send-reopened"
     with pytest.raises(UsageError, match="RejectDirectSend"):
         accept(shut(), with_settings(reject_direct_send=Unknown("left out")), alert_of(finding))
+
+
+ABOUT_SENDERS = [pair for pair in PAIRS if Part.SENDER in KINDS[pair[1].kind].rests_on]
+
+
+@pytest.mark.parametrize(("case", "finding"), ABOUT_SENDERS, ids=lambda value: str(value)[:60])
+def test_a_sender_that_has_left_the_history_ends_no_alert_before_it_is_accepted(case: Any, finding: Finding) -> None:
+    later = replace(case.sees, senders=tuple(each for each in case.sees.senders if each.key != finding.subject))
+    assert (finding.kind, finding.subject) not in keys(later, case.baseline)
+    assert Untold.of(later, case.baseline).keeps(finding.kind, finding.subject, finding.source)
+    taken = accept(case.baseline, later, alert_of(finding))
+    assert not Untold.of(later, taken).keeps(finding.kind, finding.subject, finding.source)
 
 
 IMPROVES = {("dmarc-changed", "info"), ("spf-changed", "info")}

@@ -359,7 +359,7 @@ _REFUSALS = (
         "An honest sender has been silent here since the door was closed, and DMARC reports show its address at work: "
         "its mail to you may be refused.",
         "Look into the sender's own log or mailbox for 550 5.7.68, and give it an entrance.",
-        (Part.COMPLETE, Part.SENDER), marks=(),
+        (Part.COMPLETE, Part.SENDER), takes=True,
     ),
 )  # fmt: skip
 _ITSELF = (

@@ -10,11 +10,13 @@ from sidedoor.watch.sight import BounceSight, SenderSight, Sight
 
 def bounced(sight: Sight) -> Mapping[str, tuple[SenderSight | None, list[BounceSight]]]:
     """A sender's key, or what a client that nobody knows is called -> the sender, and its reports of the last week."""
+    late = [bounce for bounce in sight.bounces if sight.now - WEEK <= bounce.at <= sight.now + SETTLED]
+    if not late:
+        return {}
     whose, found = _Owners(sight), dict[str, tuple[SenderSight | None, list[BounceSight]]]()
-    for bounce in sight.bounces:
-        if sight.now - WEEK <= bounce.at <= sight.now + SETTLED:
-            seen = whose.of(bounce)
-            found.setdefault(seen.key if seen else _stranger(bounce), (seen, []))[1].append(bounce)
+    for bounce in late:
+        seen = whose.of(bounce)
+        found.setdefault(seen.key if seen else _stranger(bounce), (seen, []))[1].append(bounce)
     return found
 
 

@@ -23,8 +23,10 @@ _AT_WORK = timedelta(days=30)  # an address that a connector took mail from sinc
 def find(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> Iterator[Finding]:  # noqa: ARG001
     """What is different, and what makes mail internal."""
     before, now = baseline.snapshot.inbound_connectors, sight.snapshot.inbound_connectors
-    if isinstance(before, Unknown) or isinstance(now, Unknown):
+    if isinstance(now, Unknown):
         return
+    if isinstance(before, Unknown):  # nothing to compare; what is bad in itself is so in the first run
+        before = now
     old, new = {row.name: row for row in before}, {row.name: row for row in now}
     renamed = renames(before, now)
     for name in sorted(new):
