@@ -127,6 +127,22 @@ REFUSALS = [
     ),
     Case(
         "honest-mail-refused",
+        "neither the report nor the exports show an address",
+        _came_back(
+            bounce(address="", remote=""), base=migrated(3, replace(_PRINTER, places=frozenset({("", "contoso.com")})))
+        ),
+        shut(3),
+        finds={"printer": "critical"},
+    ),
+    Case(
+        "honest-mail-refused",
+        "many that somebody made up",
+        _came_back(*(bounce(key=f"b{n}", address=f"45.1.2.{n}", remote=f"mx{n}.elsewhere.example") for n in range(50))),
+        shut(3),
+        finds={"": "warning"},
+    ),
+    Case(
+        "honest-mail-refused",
         "from a new line, by its own name",
         _came_back(bounce(address="198.18.3.3"), base=_QUIET),
         shut(3),

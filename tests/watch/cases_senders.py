@@ -36,6 +36,7 @@ _SPOOF = seen("thief", daily(2), address="45.99.1.2", assessment=Verdict.SPOOFIN
 _FORWARDER = seen("forward", daily(5), address="198.18.9.9", reasons=("forwarder",), assessment=Verdict.UNCLEAR)
 
 
+_MAYBE = seen("maybe", daily(3), address="198.18.0.5", submission=Submission.UNDETERMINED)
 NEW = [
     Case("new-sender", "one that looks honest", with_senders(_STRANGE), finds={"scanner": "warning"}),
     Case("new-sender", "one that nobody can judge", with_senders(_UNCLEAR), finds={"scanner": "warning"}),
@@ -77,6 +78,13 @@ NEW = [
         "may be Direct Send",
         with_senders(seen("maybe", daily(3), address="198.18.0.5", submission=Submission.UNDETERMINED)),
         finds={"maybe": "warning"},
+    ),
+    Case(
+        "new-sender",
+        "may be Direct Send, and nothing of it would be refused",
+        with_senders(
+            replace(_MAYBE, sender=replace(_MAYBE.sender, would_reject=0, would_reject_unknown=0)),
+        ),
     ),
     Case(
         "new-sender",

@@ -143,6 +143,7 @@ _ADDED = (*connector().sender_networks, ip_network("198.18.4.0/28"))
 _MADE_INTERNAL = connector(
     kind=ConnectorKind.ON_PREMISES, restrict_to_addresses=False, treat_messages_as_internal=True
 )  # fmt: skip
+_WATCHED = (*sight().certificates, replace(sight().certificates[0], connector="New"))
 CONNECTORS = [
     Case("connector-added", "one more", _with(*_BASE, connector("New", changed_at=ago(1))), finds={"New": "warning"}),
     Case(
@@ -198,6 +199,19 @@ CONNECTORS = [
             certified(),
         ),
         finds={"Offices": "warning", ("connector-narrowed", "Offices"): "warning"},
+    ),
+    Case(
+        "connector-widened",
+        "subdomains too",
+        _with(connector(sender_domains=(SenderDomainPattern(CONTOSO, with_subdomains=True),)), certified()),
+        finds={"Offices": "warning", ("connector-narrowed", "Offices"): "warning"},
+    ),
+    Case(
+        "connector-narrowed",
+        "subdomains no more, which are under the domain that stays",
+        _with(*_BASE),
+        _was(connector(sender_domains=(SenderDomainPattern(CONTOSO, with_subdomains=True),)), certified()),
+        finds={"Offices": "warning"},
     ),
     Case(
         "connector-widened",
@@ -305,6 +319,12 @@ CONNECTORS = [
     ),
     Case(
         "treat-as-internal",
+        "a new connector by certificate",
+        _with(*_BASE, certified("New", treat_messages_as_internal=True), certificates=_WATCHED),
+        finds={"New": "warning", ("connector-added", "New"): "warning"},
+    ),
+    Case(
+        "treat-as-internal",
         "by certificate, known",
         _with(connector(), certified(treat_messages_as_internal=True)),
         _was(connector(), certified(treat_messages_as_internal=True)),
@@ -381,6 +401,24 @@ CERTIFICATES = [
         "added lately",
         _with(replace(_LONG_LISTED, changed_at=ago(5)), certified()),
         _was(replace(_LONG_LISTED, changed_at=ago(5)), certified()),
+    ),
+    Case(
+        "connector-address-unused",
+        "added since the baseline, by an export without dates",
+        _with(replace(_LONG_LISTED, changed_at=None), certified()),
+        replace(_was(replace(connector(), changed_at=None), certified()), at=ago(80)),
+        finds={("connector-widened", "Offices"): "warning"},
+    ),
+    Case(
+        "connector-address-unused",
+        "seen once, long ago, by an export without dates",
+        _with(
+            replace(_LONG_LISTED, changed_at=None),
+            certified(),
+            connector_addresses={"Offices": {"198.51.100.7": ago(1), "198.51.100.8": ago(1), "198.51.100.99": ago(70)}},
+        ),
+        _was(replace(_LONG_LISTED, changed_at=None), certified()),
+        finds={"Offices": "info"},
     ),
     Case(
         "connector-address-unused",

@@ -27,7 +27,7 @@ from sidedoor.watch.find.made import (
     quoted,
     subject_of,
 )
-from sidedoor.watch.kinds import KINDS
+from sidedoor.watch.kinds import AT_ONCE, KINDS
 from sidedoor.watch.sight import Baseline, BounceSight, CertificateSight, Sight, Source, Thresholds
 from tests.watch import cases_rest, cases_senders, cases_settings
 from tests.watch.kit import ago, baseline_of, connector, daily, records, seen, sight, with_settings
@@ -162,10 +162,11 @@ def test_a_command_quotes_the_name() -> None:
     assert quoted("x" * 500) == "NAME"
 
 
-@given(st.lists(HOSTILE, max_size=6))
+@given(st.lists(HOSTILE | st.text(max_size=9).map(AT_ONCE.__add__), max_size=6))
 def test_subjects_tell_names_apart(names: list[str]) -> None:
     assert len({subject_of(name) for name in names}) == len(set(names))
     assert all(subject_of(subject_of(name)) == subject_of(name) for name in names)
+    assert not any(subject_of(name).startswith(AT_ONCE) for name in names)
 
 
 def test_lists_say_what_is_left_out() -> None:

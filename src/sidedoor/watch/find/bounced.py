@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from sidedoor.watch.find.door import SETTLED, WEEK, addresses
 from sidedoor.watch.sight import BounceSight, SenderSight, Sight
 
+Cases = dict[str, tuple[SenderSight | None, list[BounceSight]]]
+_MOST_STRANGERS = 20
 
-def bounced(sight: Sight) -> Mapping[str, tuple[SenderSight | None, list[BounceSight]]]:
+
+def bounced(sight: Sight) -> Cases:
     """A sender's key, or what a client that nobody knows is called -> the sender, and its reports of the last week."""
     late = [bounce for bounce in sight.bounces if sight.now - WEEK <= bounce.at <= sight.now + SETTLED]
     if not late:
         return {}
-    whose, found = _Owners(sight), dict[str, tuple[SenderSight | None, list[BounceSight]]]()
+    whose, found = _Owners(sight), Cases()
     for bounce in late:
         seen = whose.of(bounce)
         found.setdefault(seen.key if seen else _stranger(bounce), (seen, []))[1].append(bounce)
-    return found
+    return _bounded(found)
+
+
+def _bounded(found: Cases) -> Cases:
+    """Whoever can write to the mailbox can make up clients: more than a few strangers are one, without a name."""
+    strange = [subject for subject, (seen, _) in found.items() if seen is None]
+    if len(strange) <= _MOST_STRANGERS:
+        return found
+    rest: Cases = {subject: case for subject, case in found.items() if case[0] is not None}
+    return {**rest, "": (None, [bounce for subject in strange for bounce in found[subject][1]])}
 
 
 def _stranger(bounce: BounceSight) -> str:
