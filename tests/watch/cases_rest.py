@@ -153,7 +153,7 @@ REFUSALS = [
         "the spoofer's bounce to the one whose name was borrowed",
         _came_back(bounce(address="45.1.2.3", remote="mx.elsewhere.example")),
         shut(3),
-        finds={"45.1.2.3": "warning"},
+        finds={"client 45.1.2.3": "warning"},
     ),
     Case(
         "honest-mail-refused",

@@ -61,7 +61,7 @@ class About(StrEnum):
 
     TENANT = "tenant"  # the subject is empty
     SENDER = "sender"  # the lasting key of a sender
-    CLIENT = "client"  # a sender's key, or the address or name of a client that is no sender of the report
+    CLIENT = "client"  # a sender's key, or `client` and the address or name of one that is no sender of the report
     CONNECTOR = "connector"  # the name of an inbound connector
     RULE = "rule"  # the name of a transport rule
     DOMAIN = "domain"  # an accepted domain

@@ -31,8 +31,8 @@ def _bounded(found: Cases) -> Cases:
 
 
 def _stranger(bounce: BounceSight) -> str:
-    """A subject for whoever no sender of the report is: the same client has the same."""
-    return bounce.address or bounce.remote.lower() or bounce.envelope_sender.lower()
+    """A subject for a client that is no sender of the report: the same in every run, and no sender's key."""
+    return f"client {bounce.address or bounce.remote.lower() or bounce.envelope_sender.lower()}"
 
 
 class _Owners:
