@@ -157,4 +157,4 @@ def _answered(tenant: Tenant, answer: Callable[[TenantStore, datetime], Alert]) 
 
 def _senders(tenant: Tenant) -> frozenset[str]:
     book = tenant.book()
-    return frozenset() if book is None else frozenset(tenant.roll(book).by_key)
+    return frozenset() if book is None else tenant.roll(book).keys
