@@ -113,15 +113,9 @@ def _fill(workspace: Workspace, many: tuple[Sender, ...], snapshot: TenantSnapsh
         for each in many
     )  # fmt: skip
     accepted = Accepted(NOW, {each.key: each for each in known}, snapshot, {})
-    alerts = tuple(
-        Alert(
-            f"a{n}",
-            Finding("new-sender", f"k{n}", list(Severity)[n % 4], f"New sender {n}", "x", "y", "history"),
-            NOW,
-            NOW,
-        )
-        for n in range(500)
-    )
+    levels = list(Severity)
+    found = [Finding("new-sender", f"k{n}", levels[n % 4], f"New {n}", "x", "y", "history") for n in range(500)]
+    alerts = tuple(Alert(f"a{n}", each, NOW, NOW) for n, each in enumerate(found))
     with open_store(workspace.store_url) as store:
         tenant = store.tenant(workspace.name)
         number = tenant.begin_run(NOW)

@@ -22,7 +22,7 @@ from sidedoor.audit.answer import Beside, accepted_of
 from sidedoor.audit.classes import classes_of
 from sidedoor.audit.discover import Inputs, discover
 from sidedoor.audit.engine.kept import open_kept
-from sidedoor.audit.history import History
+from sidedoor.audit.history import History, kept_days
 from sidedoor.audit.model import Audit
 from sidedoor.audit.run import AuditOptions, Silent, audit, reports_of
 from sidedoor.demo.make import make
@@ -146,7 +146,7 @@ def test_a_plan_of_a_history_is_the_plan_of_the_audit(tenant: Tenant, tmp_path: 
         whole = make_plan(question(history=messages))
         places = messages.places()
     for _ in range(2):  # counted, then as kept
-        with history.kept(tmp_path / "out") as days:
+        with kept_days(tmp_path / "history", tmp_path / "out") as days:
             assert days.places() == places
             assert make_plan(question(history=days)) == whole
     assert whole.connectors

@@ -36,7 +36,7 @@ class Case:
 LIST = "received_at recipient client_ip treatment"
 ENHANCED = "received_at recipient client_ip connector direction treatment"
 EXTENDED = "received_at recipient envelope_sender header_from client_ip helo tls connector direction treatment"
-DETAIL = "received_at envelope_sender client_ip helo tls connector treatment"
+DETAIL = "received_at envelope_sender client_ip helo tls connector treatment entry"
 HUNTING = (
     "received_at recipient envelope_sender header_from client_ip connector direction spf dkim dmarc compauth treatment"
 )

@@ -1,4 +1,4 @@
-"""Get-MessageTraceV2 and the settings as the service answers them, with a list of faults and a clock of its own."""
+"""The trace cmdlets and the settings as the service answers them, with faults, lies and a clock of its own."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ class FakeClock:
 
     at: datetime = NOW
     slept: float = 0.0
+    set_back: timedelta = timedelta(0)  # the time of day is wrong by so much; the steady count is not
 
     def now(self) -> datetime:
-        return self.at
+        return self.at - self.set_back
 
     def steady(self) -> float:
         return (self.at - NOW).total_seconds()
@@ -70,6 +71,10 @@ FAULTS: dict[str, Fault] = {
     "half an answer": status(200, b'{"value": [{"a'),
     "500": status(500, b"oops"),
     "503": status(503, b""),
+    "503 with a time": status(503, b"", **{"Retry-After": "7"}),
+    "list in place of an object": status(200, b"[]"),
+    "error under 200": status(200, b'{"error": {"code": "InternalServerError", "message": "failed late"}}'),
+    "rows that are none": status(200, b'{"value": [1, null, "x"]}'),
     "cut": cut,
     "throttled by words": status(400, json.dumps({"error": {"message": "You surpassed the permitted limit"}}).encode()),
 }
@@ -83,8 +88,13 @@ class Service:
     clock: FakeClock
     faults: Iterable[str] = ()
     crowd: int = 1  # so many messages of one instant
+    senders: int = 3
+    lie: str = ""  # one of LIES
+    page: int = PAGE
+    one_recipient: bool = False  # all mail is for one mailbox: a crowd has no order that a query could go on in
     times: deque[float] = field(default_factory=deque)
     most: int = 0
+    asked: list[str] = field(default_factory=list)  # messages whose details were asked for
     rows: list[dict[str, Any]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -95,8 +105,8 @@ class Service:
                 "MessageTraceId": f"{number:08x}-0000-0000-0000-000000000000",
                 "MessageId": f"<{number}@x>",
                 "Received": iso(start - timedelta(milliseconds=number // self.crowd * 37)),
-                "SenderAddress": f"a{number % 3}@contoso.example",
-                "RecipientAddress": f"u{number % self.crowd:05d}@contoso.example",
+                "SenderAddress": f"a{number % self.senders}@contoso.example",
+                "RecipientAddress": f"u{0 if self.one_recipient else number % self.crowd:05d}@contoso.example",
                 "FromIP": f"203.0.113.{number % 7}",
                 "ToIP": None,
                 "Status": "Delivered",
@@ -116,7 +126,10 @@ class Service:
         if self._faults and cmdlet == "Get-MessageTraceV2":
             return FAULTS[self._faults.popleft()](request)
         if cmdlet == "Get-MessageTraceV2":
-            return self._page(given)
+            return self._page(request, given)
+        if cmdlet == "Get-MessageTraceDetailV2":
+            self.asked.append(given["MessageTraceId"])
+            return self._details(given)
         return httpx.Response(200, json={"value": SETTINGS.get(cmdlet, [])})
 
     def _counted(self) -> None:
@@ -127,15 +140,89 @@ class Service:
             self.times.popleft()
         self.most = max(self.most, len(self.times))
 
-    def _page(self, given: dict[str, Any]) -> httpx.Response:
+    def _page(self, request: httpx.Request, given: dict[str, Any]) -> httpx.Response:
         """Rows of the window; the boundary's instant again from the starting recipient on."""
-        end, first = given["EndDate"], given.get("StartingRecipientAddress")
+        end, first, lie = given["EndDate"], given.get("StartingRecipientAddress"), self.lie
         low, high = bisect_left(self._times, given["StartDate"]), bisect_right(self._times, end)
-        found = self._upward[max(low, high - PAGE - self.crowd - 1) : high][::-1]
+        if lie == "start ignored":
+            low = 0
+        if lie == "filter ignored":
+            low, high, first = 0, len(self._times), None
+        found = self._upward[max(low, high - self.page - self.crowd - 1) : high][::-1]
+        if lie == "ascending":
+            found = self._upward[low : min(high, low + self.page + 1)]
         if first is not None:
             found = [row for row in found if row["Received"] < end or row["RecipientAddress"] >= first]
-        more = ["There are more results, use the following command to get more."] if len(found) > PAGE else []
-        return httpx.Response(200, json={"value": found[:PAGE], "@adminapi.warnings": more})
+        cut, rows = len(found) > self.page, found[: self.page]
+        body: dict[str, Any] = {"value": list(rows), "@adminapi.warnings": [MORE] if cut else []}
+        LIES[lie](body, str(request.url), cut)
+        return httpx.Response(200, json=body)
+
+    def _details(self, given: dict[str, Any]) -> httpx.Response:
+        """What the server's own connector and the envelope were; nothing where a key is not that of a message."""
+        row = self.rows[int(given["MessageTraceId"][:8], 16)]
+        if row["RecipientAddress"] != given["RecipientAddress"] or "StartDate" not in given:
+            return httpx.Response(200, json={"value": []})
+        told = {"ConnectorId": "AM9\\Default AM9", "ReturnPath": row["SenderAddress"]}
+        parts = [f'<MEP Name="{name}" String="{value}" />' for name, value in told.items()]
+        blob = f"S:ProxiedClientIPAddress={row['FromIP']};S:ProxiedClientHostname=x"
+        data = f'<root>{"".join(parts)}<MEP Name="CustomData" Blob="{blob}" /></root>'
+        event = {
+            "MessageTraceId": row["MessageTraceId"], "MessageId": row["MessageId"], "Date": row["Received"],
+            "Event": "Receive", "Action": "", "Detail": "Message received by: AM9", "Data": data,
+        }  # fmt: skip
+        return httpx.Response(200, json={"value": [event]})
+
+
+MORE = "There are more results, use the following command to get more. Get-MessageTraceV2 -EndDate ..."
+Lie = Callable[[dict[str, Any], str, bool], None]
+
+
+def _warned(text: str) -> Lie:
+    def lie(body: dict[str, Any], _url: str, cut: bool) -> None:
+        body["@adminapi.warnings"] = [text] if cut and text else []
+
+    return lie
+
+
+def _linked(link: str) -> Lie:
+    def lie(body: dict[str, Any], url: str, cut: bool) -> None:
+        if cut:
+            body["@odata.nextLink"] = link.replace("HERE", url.partition("?")[0])
+
+    return lie
+
+
+def _outside(body: dict[str, Any], _url: str, _cut: bool) -> None:
+    """Rows of another time, which the filter should have left out, at the page's end."""
+    old = iso(NOW - timedelta(days=200))
+    strange = [{**row, "MessageTraceId": f"f{row['MessageTraceId'][1:]}", "Received": old} for row in body["value"][:3]]
+    body["value"] += strange
+
+
+def _moved_on(body: dict[str, Any], _url: str, _cut: bool) -> None:
+    """The row at the boundary has been delivered since it was listed first."""
+    if body["value"]:
+        body["value"][0] = {**body["value"][0], "Status": "GettingStatus"}
+
+
+LIES: dict[str, Lie] = {
+    "": lambda body, url, cut: None,
+    "start ignored": lambda body, url, cut: None,
+    "filter ignored": lambda body, url, cut: None,
+    "ascending": lambda body, url, cut: None,
+    "other words": _warned("Results were truncated. Go on with -StartingRecipientAddress."),
+    "no words": _warned(""),
+    "noise": _warned("This cmdlet will change next year."),
+    "rows of other times": _outside,
+    "status changes": _moved_on,
+    "rows twice": lambda body, url, cut: body["value"].extend(list(body["value"])),
+    "link in a circle": _linked("HERE?$skiptoken=again"),
+    "link to a stranger": _linked("https://evil.example/next"),
+    "link that is none": _linked("http://[zz"),
+    "link of control characters": _linked("HERE?\0\n"),
+}
+"""What the service may do beside answering. Of the last rows some, or none, are to be had by following it."""
 
 
 SETTINGS: dict[str, list[dict[str, Any]]] = {

@@ -11,37 +11,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sidedoor.errors import UnreachableError
-from sidedoor.evidence.tenant_files import read_tenant
-from sidedoor.exchange.clouds import CLOUDS
-from sidedoor.exchange.collect import Collection, Missing
-from sidedoor.exchange.estimate import of_lists
-from sidedoor.exchange.graph import Graph
-from sidedoor.exchange.http import Http
-from sidedoor.exchange.invoke import Exchange
-from sidedoor.exchange.parts import Store, read_csv
-from sidedoor.exchange.plan import Plan, checked_stretch
-from tests.exchange.fake_service import FAULTS, NOW, PAGE, FakeClock, FakeTokens, Service
+from sidedoor.exchange.estimate import Estimate
+from sidedoor.exchange.missing import Missing
+from tests.exchange.fake_service import FAULTS, PAGE, FakeClock, Service
+from tests.exchange.kit import collect as run_over
+from tests.exchange.kit import keys as rows_of
 
 
 def collect(folder: Path, service: Service, details: int = 0) -> tuple[list[Missing], list[str]]:
     """One run; what is missing and what was said."""
-    said: list[str] = []
-    tokens, cloud = FakeTokens(), CLOUDS["global"]
-    since, until = checked_stretch(None, NOW, NOW)
-    http = Http(tokens, service.clock, said.append, httpx.MockTransport(service))
-    with Store(folder) as store:
-        store.load()
-        run = Collection(
-            Plan("contoso.example", since, until, details=details), store,
-            Exchange(http, cloud, "contoso.example", tokens.anchor), Graph(http, cloud), service.clock, said.append,
-            lambda path: read_tenant(path, explicit=False).snapshot,
-        )  # fmt: skip
-        return run.run(), said
+    return run_over(folder, service, service.clock, details=details)
 
 
 def keys(folder: Path) -> list[str]:
     """Message ids of all collected rows."""
-    return [row["MessageTraceId"] for path in sorted(folder.glob("MessageTraceV2-*.csv")) for row in read_csv(path)]
+    return [key for key, _ in rows_of(folder)]
 
 
 def test_every_row_once_over_pages_and_crowds(tmp_path: Path) -> None:
@@ -83,23 +67,31 @@ def test_a_cut_that_lasts_is_taken_up_where_it_was(tmp_path: Path) -> None:
 
 def test_the_limit_is_kept_and_the_estimate_is_true(tmp_path: Path) -> None:
     clock = FakeClock()
-    service = Service(2_000, clock)
+    service = Service(2_000, clock, senders=200)
     _, said = collect(tmp_path, service, details=1_000)
     assert service.most <= 100
+    assert len(service.asked) == 1_000
     assert any("at most 1,000 requests" in line for line in said)
-    assert of_lists(1_000_000, 9).seconds <= clock.slept + 700
+    # Ten windows of two requests at least, and the details: what was said before is what it took, but for the margins.
+    assert Estimate(len(service.asked) + 20).seconds <= clock.slept <= Estimate(len(service.asked) + 20).seconds + 300
+    assert any("details of 1,000 messages: 1,000 requests, 45 min" in line for line in said)
+    assert any("the rest takes" in line for line in said)
+    assert any("100 requests are all the service takes for now; going on in" in line for line in said)
 
 
 def test_a_million_messages_with_details_where_they_decide(tmp_path: Path) -> None:
     clock = FakeClock()
-    service = Service(1_000_000, clock)
+    service = Service(1_000_000, clock, senders=500)
     missing, said = collect(tmp_path, service, details=2_000)
+    assert missing == []
     assert service.most <= 100
     rows = json.loads((tmp_path / "collection.json").read_text())["files"]
     assert sum(file["rows"] for file in rows if file["path"].startswith("MessageTraceV2")) == 1_000_000
-    assert {each.what for each in missing} <= {"details"}  # this service knows no details
-    assert clock.slept < 3 * 3600
-    assert any("1,000,000 messages" in line and "min" in line for line in said)
+    assert len(set(service.asked)) == 2_000
+    assert any(
+        "in all, with 1,000,000 messages and all those details: 2,220 requests, 1 h 50 min" in line for line in said
+    )
+    assert 6_600 <= clock.slept < 7_200
 
 
 def test_a_redirect_to_a_stranger_gets_no_token(tmp_path: Path) -> None:

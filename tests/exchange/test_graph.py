@@ -10,16 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from sidedoor.evidence.tenant_files import read_tenant
-from sidedoor.exchange.clouds import CLOUDS
-from sidedoor.exchange.collect import Collection, Missing
-from sidedoor.exchange.graph import PAGE, Graph
-from sidedoor.exchange.http import Http
-from sidedoor.exchange.invoke import Exchange
-from sidedoor.exchange.parts import Store, read_csv
-from sidedoor.exchange.plan import Plan, checked_stretch
+from sidedoor.exchange.graph import PAGE
+from sidedoor.exchange.missing import Missing
+from sidedoor.exchange.parts import read_csv
 from sidedoor.exchange.wire import TRACE_SERVICE
-from tests.exchange.fake_service import NOW, FakeClock, FakeTokens, Service
+from tests.exchange.fake_service import FakeClock, Service
+from tests.exchange.kit import collect as run_over
 
 NAMES = {
     "MessageTraceId": "id", "MessageId": "messageId", "Received": "receivedDateTime", "SenderAddress": "senderAddress",
@@ -55,16 +51,7 @@ class GraphService(Service):
 
 
 def collect(folder: Path, service: GraphService) -> list[Missing]:
-    tokens, cloud = FakeTokens(), CLOUDS["global"]
-    since, until = checked_stretch(None, NOW, NOW)
-    http = Http(tokens, service.clock, lambda _: None, httpx.MockTransport(service))
-    with Store(folder) as store:
-        run = Collection(
-            Plan("contoso.example", since, until, "graph", 0), store,
-            Exchange(http, cloud, "contoso.example", tokens.anchor), Graph(http, cloud), service.clock, lambda _: None,
-            lambda path: read_tenant(path, explicit=False).snapshot,
-        )  # fmt: skip
-        return run.run()
+    return run_over(folder, service, service.clock, lists="graph")[0]
 
 
 @pytest.mark.parametrize("lie", ["", "ends", "circle", "stranger"])

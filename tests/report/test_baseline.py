@@ -41,6 +41,38 @@ def test_all_controls_by_the_setting(  # noqa: PLR0917
     assert "MS.EXO.15.1v1" in capsys.readouterr().out
 
 
+def test_what_could_not_be_told_is_in_the_evidence(tmp_path: Path) -> None:
+    folder = write_settings(tmp_path / "in", reject_direct_send=False)
+    v2_file(folder / "trace.csv", [v2_row(number) for number in range(5)])
+    gap = {"what": "traces", "why": "a window", "how_to_get_it": "again"}
+    told = {"schema": "sidedoor/collection/1", "complete": False, "missing": [gap]}
+    (folder / "collection.json").write_text(json.dumps(told))
+    body, log = run(folder, tmp_path / "out")
+    for row, result in zip(body["controls"], log["runs"][0]["results"], strict=True):
+        assert row["evidence"][0] == "RejectDirectSend is False (Get-OrganizationConfig)."
+        assert "Of 5 messages it could not be told." in row["evidence"]
+        assert any("is not whole" in line for line in row["evidence"])
+        assert result["properties"]["evidence"] == row["evidence"]
+        assert all(line in result["message"]["text"] for line in row["evidence"])
+
+
+def test_settings_that_contradict_each_other_are_no_answer(tmp_path: Path) -> None:
+    folder = write_settings(tmp_path / "in", reject_direct_send=True)
+    other = json.loads((folder / "OrganizationConfig.json").read_text()) | {"RejectDirectSend": False}
+    (folder / "OrganizationConfig-2.json").write_text(json.dumps(other))
+    assert main(["audit", str(folder), "-o", str(tmp_path / "out"), "--offline", "--baseline"]) == 3
+    assert not (tmp_path / "out" / "baseline.json").exists()
+
+
+@pytest.mark.parametrize("value", ["maybe", "", [True], {}, 2])
+def test_a_value_that_is_none_passes_nothing(tmp_path: Path, value: object) -> None:
+    folder = write_settings(tmp_path / "in", reject_direct_send=True)
+    path = folder / "OrganizationConfig.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"RejectDirectSend": value}))
+    body, _ = run(folder, tmp_path / "out")
+    assert {row["outcome"] for row in body["controls"]} == {"undetermined"}
+
+
 def test_a_tenant_without_the_setting_passes_nothing(tmp_path: Path) -> None:
     folder = write_settings(tmp_path / "in")
     (folder / "OrganizationConfig.json").unlink()

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sidedoor.audit.context import AssessmentContext
-from sidedoor.audit.coverage import listed_sender_warnings, missing_facts, stranger_warnings
+from sidedoor.audit.coverage import (
+    DECISIVE,
+    collection_gaps,
+    listed_sender_warnings,
+    missing_facts,
+    stranger_warnings,
+)
 from sidedoor.audit.dns import SpfLookups, client_names
 from sidedoor.audit.elsewhere import reported_sources
 from sidedoor.audit.flow import Flow
@@ -16,6 +22,7 @@ from sidedoor.audit.model import Audit, Coverage, Disagreement, FileCoverage, Se
 from sidedoor.audit.simulate import Tally, readiness, simulate, timeline, totals
 from sidedoor.audit.tenant import switch_rows, tenant_summary
 from sidedoor.catalogue.catalogue import Catalogue
+from sidedoor.evidence.collection import Collected
 from sidedoor.evidence.dmarc_reports import Reported
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Unknown
@@ -43,12 +50,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What stands beside a history: settings, DNS, DMARC reports, and what is remarkable about the settings."""
+    """What stands beside a history: settings, DNS, DMARC reports, what is remarkable about the settings, and what
+    collections of the history say of themselves.
+    """
 
     snapshot: TenantSnapshot
     dns: DnsFacts
     reported: Reported
     warnings: tuple[str, ...]
+    collected: tuple[Collected, ...] = ()
 
 
 def accepted_of(snapshot: TenantSnapshot) -> list[Domain]:
@@ -90,16 +100,16 @@ def answer_of(seen: Seen, beside: Beside, *, now: datetime, catalogue: Catalogue
     reported, reported_messages = reported_sources(beside.reported, seen.senders, accepted, catalogue)
     simulation = simulate(seen.tallies, seen.senders, seen.flows)
     # Mostly strangers: the history and the settings are hardly of one tenant, and "ready" would be about another.
-    known = domains_known and foreign * 2 <= messages
+    gaps = collection_gaps(beside.collected)
+    known = domains_known and foreign * 2 <= messages and not any(gap.fact in DECISIVE for gap in gaps)
+    spf_unknown = sorted(str(domain) for domain in beside.dns.spf_unknown)
     return Audit(
         tenant=tenant_summary(snapshot),
         window=seen.window,
         coverage=Coverage(
             messages=messages,
             files=seen.files,
-            missing=missing_facts(
-                seen.tallies, snapshot, spf_unknown=sorted(str(domain) for domain in beside.dns.spf_unknown)
-            ),
+            missing=(*gaps, *missing_facts(seen.tallies, snapshot, spf_unknown=spf_unknown)),
             merged_records=seen.merged,
             expanded_records=seen.expanded,
             disagreements=seen.disagreements,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from sidedoor.audit.coverage import DECISIVE
 from sidedoor.audit.model import Audit, Verdict
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.policy.decision import Submission
@@ -48,7 +49,7 @@ CONTROLS: tuple[Control, ...] = (
         "https://github.com/cisagov/ScubaGear/issues/2360", "reported",
     ),
     Control(
-        "MT.1062", "Maester", "current", "Direct Send is set to be rejected", "High", "published",
+        "MT.1062", "Maester", "current", "Direct Send is set to be rejected", "Medium", "published",
         "https://maester.dev/docs/tests/MT.1062", "reported",
     ),
 )  # fmt: skip
@@ -101,6 +102,10 @@ def _history(audit: Audit, setting: Fact[bool]) -> Sequence[str]:
     """Direct Send only: mail sent directly, round a filter, is another matter and not what these controls ask."""
     seen = audit.totals.get(Submission.DIRECT_SEND, 0)
     told = [f"{seen:,} messages of the history came in by Direct Send."]
+    if audit.simulation.undetermined:
+        told.append(f"Of {audit.simulation.undetermined:,} messages it could not be told.")
+    if any(item.fact in DECISIVE for item in audit.coverage.missing):
+        told.append("The history is not whole: the collection says that something is missing.")
     honest = _honest(audit)
     if honest and setting is not True:
         told.append(f"{len(honest)} honest senders would be refused: {', '.join(honest[:20])}.")

@@ -10,6 +10,7 @@ from sidedoor.audit.engine.staging import Staged
 from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.model import FileCoverage, MissingFact
 from sidedoor.audit.simulate import Tally
+from sidedoor.evidence.collection import Collected
 from sidedoor.evidence.dmarc_reports import Reported, ReportSummary
 from sidedoor.mail.fact import Unknown
 from sidedoor.tenant.snapshot import TenantSnapshot
@@ -71,6 +72,12 @@ SOURCES: Mapping[str, _Source] = {
         "run with DNS, or give --dns ZONEFILE with the SPF records of the accepted domains and their includes",
     ),
 }
+_GAPS: Mapping[str, str] = {
+    "traces": "message-traces", "settings": "tenant-settings", "details": "trace-details", "hunting": "email-events",
+}  # fmt: skip
+"""What a collection can lack -> the fact's name."""
+DECISIVE = frozenset({"message-traces", "tenant-settings"})
+"""Facts without which nobody can say that nothing honest would be refused."""
 _OTHER = _Source("no export at hand tells it", "see docs/formats.md for what each export holds")
 
 
@@ -95,6 +102,23 @@ def missing_facts(
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     missing = tuple(_missing(name, messages) for name, messages in ordered)
     return (*missing, _missing_spf(spf_unknown)) if spf_unknown else missing
+
+
+def collection_gaps(collections: Iterable[Collected]) -> tuple[MissingFact, ...]:
+    """What was asked of the tenant and not had, in the collection's own words."""
+    return tuple(
+        MissingFact(_GAPS.get(gap.what, "message-traces"), gap.why, gap.how_to_get_it)
+        for collected in collections
+        for gap in collected.gaps
+    )
+
+
+def collection_coverage(collections: Iterable[Collected]) -> tuple[FileCoverage, ...]:
+    """The collections' own word as files: no row of theirs is a message."""
+    return tuple(
+        FileCoverage(str(each.path), "collection", 0, 0, f"incomplete: lacks {len(each.gaps)}" if each.gaps else "")
+        for each in collections
+    )
 
 
 def _missing_spf(domains: Sequence[str]) -> MissingFact:

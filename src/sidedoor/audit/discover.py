@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sidedoor.errors import InputError
+from sidedoor.evidence.collection import is_collection
 from sidedoor.evidence.dmarc_reports import is_dmarc_report
 from sidedoor.evidence.formats.message import MESSAGE, recognise_messages, recognised_folder, recognised_messages
 from sidedoor.evidence.interface import Recognised
@@ -22,7 +23,7 @@ _FEW_MESSAGES = 100  # message files of one folder that are shown one by one
 class Inputs:
     """The input files by what they hold. `skipped` pairs a path with why it was left out.
 
-    reports: DMARC aggregate reports, which are no history of the tenant.
+    reports: DMARC aggregate reports, which are no history of the tenant. collections: what collections say they lack.
     """
 
     histories: tuple[Recognised, ...]
@@ -30,6 +31,7 @@ class Inputs:
     settings: tuple[Path, ...]
     skipped: tuple[tuple[Path, str], ...]
     reports: tuple[Path, ...] = ()
+    collections: tuple[Path, ...] = ()
 
 
 def discover(inputs: Sequence[Path]) -> Inputs:
@@ -43,8 +45,12 @@ def discover(inputs: Sequence[Path]) -> Inputs:
     settings: list[Path] = []
     skipped: list[tuple[Path, str]] = []
     reports: list[Path] = []
+    collections: list[Path] = []
     for path, by_name in _files(inputs):
         try:
+            if is_collection(path):
+                collections.append(path)
+                continue
             messages = recognise_messages(path)
             if messages is None and is_tenant_export(path):
                 settings.append(path)
@@ -67,7 +73,7 @@ def discover(inputs: Sequence[Path]) -> Inputs:
         else:
             skipped.append((path, "no known export format"))
     together = tuple(_together(histories, named))
-    return Inputs(together, frozenset(named), tuple(settings), tuple(skipped), tuple(reports))
+    return Inputs(together, frozenset(named), tuple(settings), tuple(skipped), tuple(reports), tuple(collections))
 
 
 def _together(histories: Iterable[Recognised], named: Container[Path]) -> Iterator[Recognised]:

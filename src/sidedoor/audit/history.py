@@ -26,7 +26,7 @@ from typing import Any
 
 from sidedoor.audit.answer import Beside, Seen, answer_of, context_of
 from sidedoor.audit.classes import Classes
-from sidedoor.audit.coverage import file_coverage, report_coverage
+from sidedoor.audit.coverage import collection_coverage, file_coverage, report_coverage
 from sidedoor.audit.discover import Inputs
 from sidedoor.audit.engine.columns import load_classes
 from sidedoor.audit.engine.combine import combine, daily, write_index
@@ -99,9 +99,7 @@ class History:
 
     def days(self) -> list[Path]:
         """The folders of days that hold records, in order."""
-        return sorted(
-            path for path in self.folder.iterdir() if path.name != "sources" and any(path.glob("*.part.parquet"))
-        )
+        return days_of(self.folder)
 
     def add(self, found: Inputs) -> list[Source]:
         """Add the histories that are new or changed; returns their sources. A file that cannot be read is noted."""
@@ -255,7 +253,11 @@ class History:
                 tallies=seen.tallies,
                 strangers=seen.strangers,
                 window=seen.window,
-                files=(*_coverage(sources, found), *report_coverage(beside.reported)),
+                files=(
+                    *_coverage(sources, found),
+                    *report_coverage(beside.reported),
+                    *collection_coverage(beside.collected),
+                ),
                 merged=sum(each.get("records", 0) for each in told) - messages,
                 expanded=sum(source.expanded for source in sources),
                 disagreements=_disagreements(told),
@@ -269,12 +271,6 @@ class History:
             switches=options.switches,
         )
         return Assessed(audit, seen.flows, seen.by_day, seen.connector_addresses)
-
-    @contextmanager
-    def kept(self, report: Path) -> Iterator[KeptHistory]:
-        """The history as a plan asks it, with the index that `assess` wrote into `report`."""
-        with open_database(self.folder) as database:
-            yield KeptDays(database, self.days(), report)
 
     def _all_kinds(self, told: Iterable[Mapping[str, Any]]) -> dict[str, ListedSender]:
         names = {name for each in told for name in each.get("kinds", {})}
@@ -313,6 +309,18 @@ class History:
         back = [day for day in days if day != UNDATED and day < before]
         self._forget()
         return f"{len(back)} days before {before} are not kept any more" if back else ""
+
+
+def days_of(folder: Path) -> list[Path]:
+    """The folders of days that hold records, in order."""
+    return sorted(path for path in folder.iterdir() if path.name != "sources" and any(path.glob("*.part.parquet")))
+
+
+@contextmanager
+def kept_days(folder: Path, report: Path) -> Iterator[KeptHistory]:
+    """The history in `folder` as a plan asks it, with the index that `History.assess` wrote into `report`."""
+    with open_database(folder) as database:
+        yield KeptDays(database, days_of(folder), report)
 
 
 def _coverage(sources: Sequence[Source], found: Inputs) -> tuple[FileCoverage, ...]:

@@ -12,6 +12,7 @@ from sidedoor.audit.answer import Beside, Seen, accepted_of, answer_of, context_
 from sidedoor.audit.classes import Classes, classes_of
 from sidedoor.audit.context import AssessmentContext
 from sidedoor.audit.coverage import (
+    collection_coverage,
     file_coverage,
     report_coverage,
 )
@@ -36,6 +37,7 @@ from sidedoor.audit.model import Audit, Sender
 from sidedoor.audit.senders import make_senders
 from sidedoor.catalogue.catalogue import Catalogue, load_catalogue
 from sidedoor.errors import InputError
+from sidedoor.evidence.collection import Collected, read_collection
 from sidedoor.evidence.coverage import incomplete_pages, notes
 from sidedoor.evidence.dmarc_reports import Reported, read_reports
 from sidedoor.evidence.interface import ReadOptions, Recognised
@@ -99,14 +101,18 @@ def audit(
     progress = progress or Silent()
     progress.step("looking at the files")
     found = discover([*inputs, *options.tenant])
+    collected = tuple(read_collection(path) for path in found.collections)
     if not found.histories:
-        raise InputError(", ".join(map(str, inputs)), "no export of mail history", "at least one (docs/formats.md)")
+        lacking = next((f"; {gap.why}" for each in collected for gap in each.gaps if gap.what == "traces"), "")
+        raise InputError(
+            ", ".join(map(str, inputs)), f"no export of mail history{lacking}", "at least one (docs/formats.md)"
+        )
     tenant = read_tenant(found.settings)
     reported = reports_of(found, reject, progress)
     progress.step("asking DNS")
     dns = gather(accepted_of(tenant.snapshot), options.resolver)
     snapshot = replace(with_stated_domains(tenant.snapshot, options.accepted_domains), mail_exchangers=dns.mx)
-    told = _Told(found, snapshot, dns, reported, options, reject, progress, tenant.warnings)
+    told = _Told(found, snapshot, dns, reported, options, reject, progress, tenant.warnings, collected)
     if len(found.histories) == 1:
         # One file is most likely of plain rows without doubles: take that on trust, and look when it is written.
         try:
@@ -130,6 +136,7 @@ class _Told:
     reject: RejectSink
     progress: Progress
     warnings: tuple[str, ...]
+    collected: tuple[Collected, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +187,7 @@ class _Run:
         coverage = (
             *file_coverage(files, self._remarks(files), told.found.settings, told.found.skipped),
             *report_coverage(told.reported),
+            *collection_coverage(told.collected),
         )
         return answer_of(
             Seen(
@@ -194,7 +202,7 @@ class _Run:
                 flows=flows,
                 senders=senders,
             ),
-            Beside(told.snapshot, told.dns, told.reported, told.warnings),
+            Beside(told.snapshot, told.dns, told.reported, told.warnings, told.collected),
             now=told.options.now,
             catalogue=told.options.catalogue,
             switches=told.options.switches,

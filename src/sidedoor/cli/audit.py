@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from sidedoor.cli.dns import resolver_of
 from sidedoor.errors import OutputError, UsageError
+from sidedoor.mailauth.source import resolver_of
 
 if TYPE_CHECKING:
     from rich.console import Console

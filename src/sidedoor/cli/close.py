@@ -155,9 +155,9 @@ def _now(exchange: Exchange, say: Callable[[str], None], *, needed: bool = True)
 
 def _question(live: TenantSnapshot, ahead: Ahead) -> Request:
     """What the door is to be asked. Raises UsageError, while nothing has been changed yet."""
-    from sidedoor.cli.dns import resolver_of
     from sidedoor.cli.switching import own_question
     from sidedoor.mail.fact import Unknown
+    from sidedoor.mailauth.source import resolver_of
     from sidedoor.probe.matrix import Wanted, request_of
 
     domains = live.accepted_domains

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sidedoor.cli.output import printable
-from sidedoor.cli.sign_in import SignIn, needs_live, sign_in_options
+from sidedoor.cli.sign_in import needs_live, sign_in_options
 from sidedoor.errors import UnreachableError, UsageError
+from sidedoor.exchange.sign_in import SignIn
 
 if TYPE_CHECKING:
     from sidedoor.exchange.clouds import Cloud
-    from sidedoor.exchange.collect import Collection, Missing
+    from sidedoor.exchange.collect import Collection
     from sidedoor.exchange.http import Http
+    from sidedoor.exchange.missing import Missing
     from sidedoor.exchange.parts import Store
     from sidedoor.exchange.plan import Plan
     from sidedoor.exchange.tokens import Tokens
@@ -38,6 +40,7 @@ class Wanted:
     details: int
     hunting: bool
     graph_url: str | None
+    timeout: float
 
 
 @click.command("collect")
@@ -61,6 +64,14 @@ class Wanted:
 )
 @click.option("--hunting", is_flag=True, help="EmailEvents of the last 30 days too (Defender for Office 365 Plan 2).")
 @click.option("--graph-url", metavar="URL", help="Graph at another address.")
+@click.option(
+    "--timeout",
+    default=100.0,
+    show_default=True,
+    type=click.FloatRange(1, 3600),
+    metavar="SECONDS",
+    help="How long the service may take for an answer, before it is asked again.",
+)
 @click.option("--script", "as_script", is_flag=True, help="Print the PowerShell that collects the same, and end.")
 def collect_command(as_script: bool, since: str | None, until: str | None, **given: Any) -> int:
     """Collect settings, message traces and details from Exchange Online into a folder for sidedoor audit.
@@ -102,15 +113,18 @@ def _collect(wanted: Wanted, folder: Path) -> int:
     except ModuleNotFoundError as error:
         raise needs_live("collect", error) from error
     from sidedoor.exchange.parts import Store
+    from sidedoor.exchange.tokens import NoTokenError
 
     cloud, clock = _cloud(wanted), SystemClock()
     tenant = wanted.sign_in.tenant()
     with Store(folder) as store:
         plan = _plan(wanted, tenant, store, clock.now())
         tokens = wanted.sign_in.tokens(cloud, _say)
-        http = Http(tokens, clock, _say)
+        http = Http(tokens, clock, _say, seconds=wanted.timeout)
         try:
             missing = _collection(plan, store, http, cloud, tokens).run()
+        except NoTokenError:
+            raise
         except UnreachableError as error:
             raise UnreachableError(f"{error}. What has come is kept; the same command goes on.") from error
         finally:
@@ -134,7 +148,7 @@ def _collection(plan: Plan, store: Store, http: Http, cloud: Cloud, tokens: Toke
 
 def _cloud(wanted: Wanted) -> Cloud:
     """The addresses, Graph's among them."""
-    from sidedoor.exchange.http import checked_base
+    from sidedoor.exchange.links import checked_base
 
     cloud = wanted.sign_in.addresses()
     if wanted.graph_url is not None:
@@ -150,9 +164,12 @@ def _plan(wanted: Wanted, tenant: str, store: Store, now: datetime) -> Plan:
 
     since, until = checked_stretch(wanted.since, wanted.until, now)
     hunting = hunting_since(since, now) if wanted.hunting else None
-    asked = Plan(tenant, since, until, wanted.lists, wanted.details, hunting)
+    stretch = (wanted.since, wanted.until)
+    asked = Plan(tenant, since, until, wanted.lists, wanted.details, hunting, stretch)
     earlier = store.plan if store.load() else None
-    plan = planned(asked, earlier, since=wanted.since is not None, until=wanted.until is not None)
+    plan = planned(asked, earlier)
+    if wanted.since is not None and wanted.since < plan.since:
+        _say(f"the service lists 90 days: what is older than {plan.since:%Y-%m-%d %H:%M} UTC cannot be had from it")
     if earlier is not None:
         _say(f"going on with the collection of {plan.since:%Y-%m-%d %H:%M} to {plan.until:%Y-%m-%d %H:%M} UTC")
     return plan

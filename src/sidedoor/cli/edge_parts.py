@@ -226,7 +226,7 @@ def authenticator_of(wanted: Wanted) -> Authenticator | None:
     from sidedoor.edge.reception.authenticator import Authenticator
 
     if wanted.zones:
-        from sidedoor.cli.dns import resolver_of
+        from sidedoor.mailauth.source import resolver_of
 
         zones = resolver_of(wanted.zones)
         return Authenticator(lambda: zones)

@@ -82,8 +82,8 @@ def _verified(
     from datetime import UTC, datetime
 
     from sidedoor.audit.verification import verify_again
-    from sidedoor.cli.dns import resolver_of
     from sidedoor.evidence.message import MessageEvidence
+    from sidedoor.mailauth.source import resolver_of
 
     message = found[0][1]
     if len(found) != 1 or data.startswith((b"From ", b"\xd0\xcf")) or not isinstance(message, MessageEvidence):

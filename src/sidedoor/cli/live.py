@@ -8,8 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from sidedoor.cli.sign_in import SignIn, needs_live
+from sidedoor.cli.sign_in import needs_live
 from sidedoor.errors import UnreachableError
+from sidedoor.exchange.sign_in import SignIn
 
 if TYPE_CHECKING:
     from sidedoor.exchange.invoke import Exchange

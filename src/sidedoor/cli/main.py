@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "edge": ("sidedoor.cli.edge:edge_command", "Take mail over SMTP and answer as Exchange Online would."),
     "milter": ("sidedoor.cli.milter:milter_command", "Ask the same rule from Postfix, as a mail filter."),
+    "watch": ("sidedoor.cli.watch:watch_command", "Look at tenants again and again, and raise alerts, each once."),
     "quarantine": (
         "sidedoor.cli.quarantine:quarantine_command",
         "List, show, release or delete what the edge holds back.",

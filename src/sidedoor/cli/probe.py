@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sidedoor.cli.dns import resolver_of
 from sidedoor.errors import OutputError, UnreachableError, UsageError
+from sidedoor.mailauth.source import resolver_of
 
 if TYPE_CHECKING:
     from sidedoor.mail.domain import Domain

@@ -1,79 +1,28 @@
-"""How commands sign in to a live tenant: the options, the cloud's addresses, and the tokens."""
+"""The options of commands that sign in to a live tenant."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from sidedoor.errors import UsageError
 
-if TYPE_CHECKING:
-    from sidedoor.exchange.clouds import Cloud
-    from sidedoor.exchange.tokens import Tokens
-
 _PATH = click.Path(path_type=Path)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """The options that `sign_in_options` adds."""
-
-    tenant_id: str | None
-    client_id: str | None
-    certificate: Path | None
-    secret_env: str | None
-    device_code: bool
-    token_env: str | None
-    cloud: str
-    base_url: str | None
-
-    @classmethod
-    def taken(cls, given: dict[str, Any]) -> Self:
-        """Taken out of the options that a command was given."""
-        return cls(**{field.name: given.pop(field.name) for field in fields(cls)})
-
-    def tenant(self) -> str:
-        """The tenant. Raises UsageError where none was named."""
-        return _given(self.tenant_id, "--tenant-id")
-
-    def addresses(self) -> Cloud:
-        """The cloud's addresses. One that is given stands alone: a redirect may not leave it. Raises UsageError."""
-        from sidedoor.exchange.clouds import CLOUDS
-        from sidedoor.exchange.http import checked_base
-
-        cloud = CLOUDS[self.cloud]
-        return cloud if self.base_url is None else replace(cloud, exchange=checked_base(self.base_url), hosts=())
-
-    def tokens(self, cloud: Cloud, say: Callable[[str], None]) -> Tokens:
-        """By exactly one of the ways to sign in. Raises UsageError, InputError, UnreachableError."""
-        from sidedoor.exchange.tokens import AppTokens, DeviceTokens, FixedToken, certificate
-
-        tenant = self.tenant()
-        ways = [self.certificate is not None, self.secret_env is not None, self.device_code, self.token_env is not None]
-        if sum(ways) != 1:
-            raise UsageError("give one of --certificate, --secret-env, --device-code and --token-env")
-        if self.token_env is not None:
-            return FixedToken(tenant, _secret(self.token_env, "--token-env"))
-        client_id = _given(self.client_id, "--client-id")
-        if self.device_code:
-            return DeviceTokens(tenant, client_id, cloud.authority, say)
-        if self.certificate is not None:
-            return AppTokens(tenant, client_id, cloud.authority, certificate(self.certificate))
-        return AppTokens(tenant, client_id, cloud.authority, _secret(self.secret_env or "", "--secret-env"))
-
-
 def sign_in_options(command: F) -> F:
-    """The options of `SignIn`."""
+    """The options of `exchange.sign_in.SignIn`."""
     options = (
         click.option("--tenant-id", metavar="ID", help="The tenant's GUID, or one of its domains."),
         click.option("--client-id", metavar="GUID", help="The application that is registered for this."),
-        click.option("--certificate", type=_PATH, help="Its certificate and key in one PEM file: the best way."),
+        click.option("--certificate", type=_PATH, help="Its certificate and key, PEM or PKCS #12: the best way."),
+        click.option(
+            "--certificate-passphrase-env", metavar="NAME", help="Environment variable with that file's passphrase."
+        ),
         click.option("--secret-env", metavar="NAME", help="Environment variable with its client secret."),
         click.option("--device-code", is_flag=True, help="Sign in as a person, in a browser on any device."),
         click.option("--token-env", metavar="NAME", help="Environment variable with an access token made elsewhere."),
@@ -82,6 +31,7 @@ def sign_in_options(command: F) -> F:
             help="Which of Microsoft's clouds the tenant is in.",
         ),
         click.option("--base-url", metavar="URL", help="Exchange Online at another address (a twin, a test)."),
+        click.option("--authority-url", metavar="URL", help="What gives tokens, at another address."),
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -91,19 +41,3 @@ def sign_in_options(command: F) -> F:
 def needs_live(command: str, error: ModuleNotFoundError) -> UsageError:
     """What to install."""
     return UsageError(f"{command} needs {error.name}: install sidedoor[live]")
-
-
-def _given(text: str | None, option: str) -> str:
-    if not text or not text.strip():
-        raise UsageError(f"missing {option}")
-    return text.strip()
-
-
-def _secret(name: str, option: str) -> str:
-    """From the environment, because a command line is seen by others and kept in histories."""
-    value = os.environ.get(name, "").strip()
-    if not value:
-        raise UsageError(f"{option} {name}: no such environment variable, or it is empty")
-    if not value.isascii() or not value.isprintable():
-        raise UsageError(f"{option} {name}: holds characters that no secret has")
-    return value

@@ -13,9 +13,9 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from sidedoor.cli.dns import resolver_of
 from sidedoor.cli.output import printable
 from sidedoor.errors import InputError, UnreachableError, UsageError
+from sidedoor.mailauth.source import resolver_of
 
 if TYPE_CHECKING:
     from sidedoor.audit.engine.spf_file import AddressFile

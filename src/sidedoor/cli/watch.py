@@ -46,9 +46,10 @@ def watch_command(
         from sidedoor.watch.service import serve
 
         return serve(work)
-    results = work.once()
-    for result in results:
+    results = []
+    for result in work.once():
         _tell(result, as_json=as_json, quiet=quiet)
+        results.append(result)
     if len(results) > 1 and not (quiet or as_json):
         click.echo(settled(results))
     return _code(results, require_quiet=require_quiet)

@@ -35,8 +35,9 @@ PRECEDENCE: Mapping[str, tuple[str, ...]] = {
     "dmarc": (_HUNTING, _MESSAGE),
     "compauth": (_HUNTING, _MESSAGE),
     "compauth_reason": (_MESSAGE,),
-    # Only the message itself tells these; a server's own log knows that it relayed.
-    "entry": (_MESSAGE, _EDGE, _LOG),
+    # Only the message itself tells these; a server's own log knows that it relayed. Details know which of the server's
+    # own connectors took it.
+    "entry": (_MESSAGE, _EDGE, *_DETAILS, _LOG),
     "mailer": (_MESSAGE,),
     "dkim_domain": (_MESSAGE,),
     # Hunting knows where the message lay in the end; a list's status is coarser.

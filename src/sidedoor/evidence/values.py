@@ -28,6 +28,8 @@ _KEY = re.compile(r"[^\s\x00-\x1f\x7f]{1,128}")
 _TLS = re.compile(r"tls[ _]?v?(?P<major>1)(?:[._ ]?(?P<minor>[0-3]))?(?![0-9])", re.IGNORECASE)
 # `AM9PR00MB0001\Default AM9PR00MB0001`: the server's own receive connector, that is, no connector of the tenant.
 _DEFAULT_CONNECTOR = re.compile(r"[^\\]{1,200}\\Default [^\\]{1,200}", re.IGNORECASE)
+# `...\Client Proxy ...`: the server's own too, for clients that logged in at the front end (Learn, Receive connectors).
+_CLIENT_PROXY = re.compile(r"[^\\]{1,200}\\Client Proxy [^\\]{1,200}", re.IGNORECASE)
 
 _TREATMENTS: Mapping[str, str] = {
     "delivered": "delivered",
@@ -138,7 +140,22 @@ def connector(text: str) -> str | None:
     bare = text.strip()
     if not bare:
         return None
-    return "" if _DEFAULT_CONNECTOR.fullmatch(bare) else bare
+    return "" if _DEFAULT_CONNECTOR.fullmatch(bare) or _CLIENT_PROXY.fullmatch(bare) else bare
+
+
+def entry(connector_id: str, *, proxied: bool) -> str | None:
+    """How an SMTP client came in, by the server's own receive connector: of `record.ENTRIES`, None where it is none.
+
+    `proxied`: a front end handed on what a client of its own said. Without one nobody came in from outside here. That
+    the default connector means "nobody logged in" is reported by those who look for Direct Send in details, not
+    documented.
+    """
+    bare = connector_id.strip()
+    if not proxied:
+        return None
+    if _CLIENT_PROXY.fullmatch(bare):
+        return "authenticated"
+    return "anonymous" if _DEFAULT_CONNECTOR.fullmatch(bare) else None
 
 
 def word(text: str | None) -> str | None:

@@ -12,29 +12,38 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """`exchange` and `graph` base addresses; `authority` gives tokens; `hosts`: suffixes a redirect may lead to."""
+    """`exchange` and `graph` base addresses; `authority` gives tokens; `hosts`: suffixes a redirect may lead to.
+
+    exchange_scope, graph_scope: what a token is asked for; the service's own name, wherever it is reached.
+    """
 
     exchange: str
     graph: str
     authority: str
     hosts: tuple[str, ...]
+    exchange_scope: str
+    graph_scope: str
     graph_traces: bool = False
 
 
+def _cloud(exchange: str, graph: str, authority: str, hosts: tuple[str, ...], *, graph_traces: bool = False) -> Cloud:
+    return Cloud(exchange, graph, authority, hosts, f"{exchange}/.default", f"{graph}/.default", graph_traces)
+
+
 CLOUDS: Mapping[str, Cloud] = {
-    "global": Cloud(
+    "global": _cloud(
         "https://outlook.office365.com", "https://graph.microsoft.com", "https://login.microsoftonline.com",
         (".outlook.office365.com", ".outlook.office.com", ".outlook.com"), graph_traces=True,
     ),
-    "gcc-high": Cloud(
+    "gcc-high": _cloud(
         "https://outlook.office365.us", "https://graph.microsoft.us", "https://login.microsoftonline.us",
         (".office365.us",),
     ),
-    "dod": Cloud(
+    "dod": _cloud(
         "https://outlook-dod.office365.us", "https://dod-graph.microsoft.us", "https://login.microsoftonline.us",
         (".office365.us",),
     ),
-    "china": Cloud(
+    "china": _cloud(
         "https://partner.outlook.cn", "https://microsoftgraph.chinacloudapi.cn",
         "https://login.partner.microsoftonline.cn", (".partner.outlook.cn",),
     ),

@@ -26,8 +26,8 @@ class Estimate:
 
 
 def of_lists(messages: int, windows: int) -> Estimate:
-    """5,000 rows a request; each window has a last one that is not full."""
-    return Estimate(windows + messages // PAGE if windows else 0)
+    """5,000 rows a request; each window has a last one that is not full, and one that proves it was the last."""
+    return Estimate(2 * windows + messages // PAGE if windows else 0)
 
 
 def of_details(messages: int) -> Estimate:
@@ -35,7 +35,7 @@ def of_details(messages: int) -> Estimate:
     return Estimate(messages)
 
 
-def outlook(windows: int, details: int) -> list[str]:
+def outlook(windows: int, details: int, days: int = 0) -> list[str]:
     """What is said before the first request, when nobody knows yet how many messages there are."""
     lines = []
     if windows:
@@ -44,8 +44,12 @@ def outlook(windows: int, details: int) -> list[str]:
             f"message traces: {windows} windows of up to ten days; the service gives {PAGE:,} rows a request and takes "
             f"{TRACE_REQUESTS} requests in five minutes: at least {least}; with {_TYPICAL:,} messages {typical}"
         )
+    if days:
+        lines.append(f"EmailEvents: {days} days, a request each or, where a day has very many messages, a few")
     if windows and details:
         lines.append(f"details: of up to {details:,} messages, one request each: at most {of_details(details)}")
+        together = Estimate(of_lists(_TYPICAL, windows).requests + details)
+        lines.append(f"in all, with {_TYPICAL:,} messages and all those details: {together} by the service's limits")
     return lines
 
 

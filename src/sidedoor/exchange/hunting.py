@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,8 +39,12 @@ class HuntingWork:
         """The day as one slice."""
         return {"left": _written([self.window])}
 
-    def resume(self, lines: Sequence[Line]) -> None:
+    def resume(self, lines: Iterable[Line]) -> None:
         """Slices do not overlap: nothing can come twice."""
+
+    def progress(self, rows: int, cursor: Cursor | None) -> str:
+        """How many rows."""
+        return f"EmailEvents: {rows:,} rows{'' if cursor is None else ' so far'}"
 
     def step(self, cursor: Cursor) -> Step:
         """One slice."""

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from sidedoor.errors import UsageError
 from sidedoor.exchange.clouds import Cloud
-from sidedoor.exchange.http import BrokenError, Call, Http, allowed
+from sidedoor.exchange.http import BrokenError, Call, Http
 from sidedoor.exchange.pacing import Pacer
 from sidedoor.exchange.windows import iso, moment, ticks
 from sidedoor.exchange.wire import Refusal, RefusedError, Row, rows_of, text_of
@@ -92,7 +92,7 @@ class Letter:
 class Mailbox:
     """A folder of one mailbox: a well-known name, or the name that people see.
 
-    `most`: letters of one run. `told`: oddities of the service, in sentences.
+    `most`: letters of one run. `told`: oddities of the service, in sentences. `place`: where reading stands.
     """
 
     http: Http
@@ -102,59 +102,59 @@ class Mailbox:
     folder: str = "inbox"
     most: int = _MOST_LETTERS
     told: list[str] = field(default_factory=list)
+    place: Place = field(default_factory=lambda: Place(""))
     _id: str = ""
     _broken: int = 0
 
     def letters(self, place: Place) -> Iterator[Letter]:
         """What is new since `place`, the oldest first; before that what could not be had in earlier runs.
 
-        Raises RefusedError where there is no right to the mailbox, UnreachableError.
+        Behind the last one `self.place` is what counts. Raises RefusedError where there is no right to the mailbox,
+        UnreachableError.
         """
-        count = 0
+        self.place = place
         for identity in list(place.left):
-            letter = self._letter(identity, "", place)
-            place = letter.place
-            yield letter
-        for identity, received, here in self._listed(place):
-            place = replace(here, done=place.done, left=place.left)
-            if identity and identity not in place.done:
-                letter = self._letter(identity, received, place)
-                place = letter.place
-                yield letter
+            yield self._letter(identity, "")
+        count, highest, ordered = 0, place.since, True
+        for identity, received in self._listed(place.since):
+            ordered = ordered and _ticks(received) >= _ticks(highest) - _OVERLAP
+            highest = _later(highest, received)
+            if identity not in self.place.done:
+                yield self._letter(identity, received)
                 count += 1
-                if count >= self.most:
-                    self.told.append(f"{self.most:,} messages were read; the next run goes on")
+            if count >= self.most:
+                self.told.append(f"{self.most:,} messages were read; the next run goes on")
+                if not ordered:  # what is older may come yet
                     return
+                break
+        if not ordered:
+            self.told.append("messages were not listed in order of time")
+        # Only now, because until a list is at its end nobody knows whether it was in order.
+        since = _later(place.since, _before(highest))
+        done = {key: at for key, at in self.place.done.items() if _ticks(at) >= _ticks(since)}
+        self.place = replace(self.place, since=since, done=done)
 
-    def _listed(self, place: Place) -> Iterator[tuple[str, str, Place]]:
-        """(id, received, place that counts for the list so far) of each row."""
-        call: Call | None = self._list_call(place)
-        idle, seen, highest, ordered = 0, set[str](), place.since, True
+    def _listed(self, since: str) -> Iterator[tuple[str, str]]:
+        """(id, received) of each row, each once however often the service gives it."""
+        call: Call | None = self._list_call(since)
+        idle, seen = 0, set[str]()
         while call is not None and idle < _MOST_IDLE:
             page = self.http.ask(call, self.pacer)
             rows = rows_of(page)
             if rows is None:
                 raise RefusedError(Refusal.GARBLED, 200, "no list of values")
-            new = [row for row in rows if text_of(row, "id") not in seen]
-            seen.update(text_of(row, "id") for row in rows)
+            new = [row for row in rows if (identity := text_of(row, "id")) and identity not in seen]
+            seen.update(text_of(row, "id") for row in new)
             idle = 0 if new else idle + 1
             for row in new:
-                received = text_of(row, "receivedDateTime")
-                ordered = ordered and _ticks(received) >= _ticks(highest) - _OVERLAP
-                highest = max(highest, received, key=_ticks)
-                # Unless they come in order, nothing is passed over for good before the last page has come.
-                since = _later(place.since, _before(highest)) if ordered else place.since
-                yield text_of(row, "id"), received, replace(place, since=since)
+                yield text_of(row, "id"), text_of(row, "receivedDateTime")
             call = self._next(call, str(page.get("@odata.nextLink") or ""))
-        if idle >= _MOST_IDLE:
+        if idle:
             self.told.append("the service says that there are more messages and gives the same again")
-        elif not ordered:
-            self.told.append("messages were not listed in order of time")
-            yield "", "", replace(place, since=_later(place.since, _before(highest)))
 
-    def _list_call(self, place: Place) -> Call:
+    def _list_call(self, since: str) -> Call:
         query = {
-            "$filter": f"receivedDateTime ge {place.since}", "$orderby": "receivedDateTime asc",
+            "$filter": f"receivedDateTime ge {since}", "$orderby": "receivedDateTime asc",
             "$select": "id,receivedDateTime", "$top": str(PAGE),
         }  # fmt: skip
         return self._call(
@@ -163,9 +163,9 @@ class Mailbox:
 
     def _next(self, call: Call, link: str) -> Call | None:
         """Raises RefusedError for a link that leads elsewhere: a token goes to the service only."""
-        if not link or link == call.url:
+        if not link:
             return None
-        if not allowed(link, call):
+        if not self.http.allowed(link, call):
             raise RefusedError(Refusal.REDIRECTED, 200, "a next page on another host")
         return replace(call, url=link)
 
@@ -186,7 +186,7 @@ class Mailbox:
                 raise UsageError(f"{self.address}: no folder {self.folder} at the top or in the inbox")
         return self._id
 
-    def _letter(self, identity: str, received: str, place: Place) -> Letter:
+    def _letter(self, identity: str, received: str) -> Letter:
         try:
             data, problem, gone = self._content(identity), "", False
         except BrokenError as error:
@@ -198,14 +198,13 @@ class Mailbox:
             if error.status in _NO_RIGHT:
                 raise
             data, problem, gone = b"", str(error), error.status in {404, 410}
-        attempts = place.left.get(identity, 0) + 1
-        left = {key: value for key, value in place.left.items() if key != identity}
+        left = dict(self.place.left)
+        attempts = left.pop(identity, 0) + 1
         if problem and not gone and attempts < _MOST_ATTEMPTS:
             left[identity] = attempts
-        done = {key: at for key, at in place.done.items() if _ticks(at) >= _ticks(place.since)}
-        if received:
-            done[identity] = received
-        return Letter(identity, received, data, Place(place.since, done, left), problem)
+        done = {**self.place.done, identity: received} if received else self.place.done
+        self.place = replace(self.place, done=done, left=left)
+        return Letter(identity, received, data, self.place, problem)
 
     def _content(self, identity: str) -> bytes:
         """The message as MIME; by its parts where the service has none of it, as of some reports of its own."""

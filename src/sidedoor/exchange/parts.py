@@ -10,15 +10,14 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
 from sidedoor.errors import InputError, OutputError, UsageError
-from sidedoor.exchange.work import RECENT, Cursor, Line, Step, Work
+from sidedoor.exchange.work import Cursor, Line, Step, Work
 
 SCHEMA = "sidedoor/collect-state/1"
 HIDDEN = ".collect"
@@ -28,13 +27,19 @@ csv.field_size_limit(1 << 24)
 
 @dataclass(slots=True)
 class Part:
-    """How far one file has come. done: it lies in the folder. failed: why the last run could not go on with it."""
+    """How far one file has come. done: it lies in the folder. failed: why the last run could not go on with it.
+
+    how: what to do about that. gone: what of it the service had forgotten when it was asked. missing: what it could not
+    give. told: oddities.
+    """
 
     bytes: int = 0
     rows: int = 0
     cursor: Cursor | None = None
     done: bool = False
     failed: str = ""
+    how: str = ""
+    gone: str = ""
     missing: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
 
@@ -46,6 +51,9 @@ class Store:
         self.folder, self._hidden = folder, folder / HIDDEN
         self.plan: dict[str, object] = {}
         self.parts: dict[str, Part] = {}
+        self.sent: Callable[[], list[float]] = list
+        """When the requests that the limit still counts were sent; kept for the run after this one."""
+        self.sent_before: list[float] = []
         self._lock: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -53,7 +61,7 @@ class Store:
             # Exports hold who wrote to whom and when.
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._hidden.mkdir(exist_ok=True, mode=0o700)
-            self._lock = (self._hidden / "lock").open("wb")
+            self._lock = _open(self._hidden / "lock", "wb")
             _lock(self._lock, self.folder)
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be written ({error.strerror})") from error
@@ -71,8 +79,9 @@ class Store:
         try:
             state = json.loads(path.read_bytes())
             self.plan = dict(state["plan"])
-            self.parts = {name: Part(**part) for name, part in state["parts"].items()} if _ours(state) else {}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self.parts = {name: _part(part) for name, part in state["parts"].items()} if _ours(state) else {}
+            self.sent_before = [float(each) for each in state.get("sent", [])]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
                 str(path), "no state of a collection", f"{SCHEMA}; or collect into a new folder"
             ) from error
@@ -83,7 +92,8 @@ class Store:
     def save(self) -> None:
         """Replace the state whole."""
         state = {
-            "schema": SCHEMA, "plan": self.plan, "parts": {name: _plain(part) for name, part in self.parts.items()},
+            "schema": SCHEMA, "plan": self.plan, "sent": self.sent(),
+            "parts": {name: _plain(part) for name, part in self.parts.items()},
         }  # fmt: skip
         self.write(Path(HIDDEN) / "state.json", json.dumps(state, indent=1).encode())
 
@@ -92,11 +102,10 @@ class Store:
         path = self.folder / name
         temporary = self._hidden / f"{path.name}.new"
         try:
-            with temporary.open("wb") as stream:
+            with _open(temporary, "wb") as stream:
                 stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
+                _flush(stream)
+            _into_place(temporary, path)
         except OSError as error:
             raise _unwritten(path, error) from error
 
@@ -119,7 +128,7 @@ class Store:
         if part.cursor is None:
             part.cursor = work.start()
         else:
-            work.resume(list(_recent(path, work)))
+            work.resume(_lines(path, work))
         cursor: Cursor | None = part.cursor
         while cursor is not None:
             cursor = self._keep(path, part, work, work.step(cursor))
@@ -130,9 +139,9 @@ class Store:
     def _shorten(self, path: Path, part: Part) -> None:
         """Forget what was written after the last state; where less is there than the state says, begin again."""
         try:
-            with path.open("ab") as stream:
+            with _open(path, "ab") as stream:
                 if stream.tell() < part.bytes:
-                    part.bytes, part.rows, part.cursor = 0, 0, None
+                    part.bytes, part.rows, part.cursor, part.missing, part.told = 0, 0, None, [], []
                 stream.truncate(part.bytes)
         except OSError as error:
             raise _unwritten(path, error) from error
@@ -141,10 +150,9 @@ class Store:
         lines = [work.header, *step.lines] if part.bytes == 0 and work.header else step.lines
         data = b"".join(_encoded(line, plain=not work.header) for line in lines)
         try:
-            with path.open("ab") as stream:
+            with _open(path, "ab") as stream:
                 stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
+                _flush(stream)
         except OSError as error:
             raise _unwritten(path, error) from error
         part.bytes, part.rows, part.cursor = part.bytes + len(data), part.rows + len(step.lines), step.cursor
@@ -158,7 +166,7 @@ class Store:
         """Into the folder; JSON lines become an array, as ConvertTo-Json writes it. A cut here begins the part anew."""
         try:
             if work.header:
-                path.replace(self.folder / work.name)
+                _into_place(path, self.folder / work.name)
             else:
                 self._array(path, work.name)
         except OSError as error:
@@ -170,18 +178,18 @@ class Store:
 
     def _array(self, path: Path, name: str) -> None:
         temporary = self._hidden / f"{name}.new"
-        with path.open("rb") as lines, temporary.open("wb") as stream:
+        with path.open("rb") as lines, _open(temporary, "wb") as stream:
             stream.write(b"[")
             for number, line in enumerate(lines):
                 stream.write((b",\n" if number else b"\n") + line.rstrip(b"\n"))
             stream.write(b"\n]\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(self.folder / name)
+            _flush(stream)
+        _into_place(temporary, self.folder / name)
 
-    def fail(self, name: str, why: str) -> None:
+    def fail(self, name: str, why: str, how: str) -> None:
         """A work that cannot go on: what it has got is kept in hiding, and what is missing is said."""
-        self.parts.setdefault(name, Part()).failed = why
+        part = self.parts.setdefault(name, Part())
+        part.failed, part.how = why, how
         self.save()
 
 
@@ -190,10 +198,21 @@ def _ours(state: Mapping[str, object]) -> bool:
 
 
 def _plain(part: Part) -> dict[str, object]:
-    return {
-        "bytes": part.bytes, "rows": part.rows, "cursor": None if part.cursor is None else dict(part.cursor),
-        "done": part.done, "failed": part.failed, "missing": part.missing, "told": part.told,
-    }  # fmt: skip
+    return {**asdict(part), "cursor": None if part.cursor is None else dict(part.cursor)}
+
+
+def _part(found: dict[str, object]) -> Part:
+    """Raises TypeError, ValueError for what no earlier run wrote."""
+    part = Part(**found)  # type: ignore[arg-type]
+    if not isinstance(part.bytes, int) or not isinstance(part.rows, int) or min(part.bytes, part.rows) < 0:
+        raise ValueError("a size")
+    if (
+        not isinstance(part.cursor, dict | None)
+        or not isinstance(part.missing, list)
+        or not isinstance(part.told, list)
+    ):
+        raise TypeError("a cursor")
+    return part
 
 
 def _encoded(line: Sequence[str], *, plain: bool) -> bytes:
@@ -203,12 +222,32 @@ def _encoded(line: Sequence[str], *, plain: bool) -> bytes:
     return (",".join('"' + cell.replace('"', '""') + '"' for cell in line) + "\r\n").encode("utf-8", "replace")
 
 
-def _recent(path: Path, work: Work) -> Iterable[Line]:
-    """The last lines of a part."""
-    if not work.header:
-        return ()
-    with path.open(encoding="utf-8", newline="") as stream:
-        return deque((tuple(row) for row in csv.reader(stream)), maxlen=RECENT)
+def _lines(path: Path, work: Work) -> Iterator[Line]:
+    """The lines of a part."""
+    if work.header:
+        with path.open(encoding="utf-8", newline="") as stream:
+            yield from (tuple(row) for row in csv.reader(stream))
+
+
+def _open(path: Path, mode: str) -> IO[bytes]:
+    """A file for its owner alone, in whatever folder it comes to lie: it says who wrote to whom."""
+    return open(path, mode, opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _flush(stream: IO[bytes]) -> None:
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _into_place(temporary: Path, path: Path) -> None:
+    """Rename, and make the name last: a power failure may otherwise bring the old folder back with the new state."""
+    temporary.replace(path)
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def read_csv(path: Path) -> Iterator[dict[str, str]]:
@@ -218,14 +257,17 @@ def read_csv(path: Path) -> Iterator[dict[str, str]]:
 
 
 def _lock(stream: IO[bytes], folder: Path) -> None:
-    """Two collections into one folder would write into each other's parts. Windows' own sharing rules serve there."""
+    """Two collections into one folder would write into each other's parts. The lock ends with the process."""
     try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+        if os.name == "posix":
+            import fcntl
+
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+    except (BlockingIOError, PermissionError) as error:
         raise UsageError(f"{folder}: another collection is running into it") from error
 
 

@@ -17,7 +17,8 @@ SOURCES = ("exchange", "graph", "none")
 class Plan:
     """`since` and `until` in UTC. lists: one of SOURCES. details: how many messages at most.
 
-    hunting: from when on EmailEvents too, None for not at all.
+    hunting: from when on EmailEvents too, None for not at all. asked: the stretch as the user gave it, which may reach
+    beyond what the service has.
     """
 
     tenant: str
@@ -26,6 +27,7 @@ class Plan:
     lists: str = "exchange"
     details: int = 2_000
     hunting: datetime | None = None
+    asked: tuple[datetime | None, datetime | None] = (None, None)
 
     def windows(self) -> list[tuple[str, Window]]:
         """File name and window of each trace list."""
@@ -48,13 +50,16 @@ class Plan:
     def as_json(self) -> dict[str, object]:
         """For the state."""
         hunting = None if self.hunting is None else iso(self.hunting)
-        return {**asdict(self), "since": iso(self.since), "until": iso(self.until), "hunting": hunting}
+        asked = [None if each is None else iso(each) for each in self.asked]
+        return {
+            **asdict(self), "since": iso(self.since), "until": iso(self.until), "hunting": hunting, "asked": asked,
+        }  # fmt: skip
 
 
-def planned(asked: Plan, earlier: Mapping[str, object] | None, *, since: bool, until: bool) -> Plan:
+def planned(asked: Plan, earlier: Mapping[str, object] | None) -> Plan:
     """The plan to follow: an earlier one where there is one, if it is the same in all that was asked for.
 
-    `since`, `until`: whether the user gave them; if not, the earlier run's count. Raises UsageError.
+    Where the user gave no time, the earlier run's counts. Raises UsageError.
     """
     if earlier is None:
         return asked
@@ -62,19 +67,31 @@ def planned(asked: Plan, earlier: Mapping[str, object] | None, *, since: bool, u
         past = Plan(
             str(earlier["tenant"]), datetime.fromisoformat(str(earlier["since"])),
             datetime.fromisoformat(str(earlier["until"])), str(earlier["lists"]), int(str(earlier["details"])),
-            None if earlier["hunting"] is None else datetime.fromisoformat(str(earlier["hunting"])),
+            _time(earlier["hunting"]), _stretch(earlier["asked"]),
         )  # fmt: skip
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise UsageError("the folder holds a collection that this version cannot go on with; use a new one") from error
     same = (past.tenant.lower(), past.lists, past.hunting is None, past.details) == (
         asked.tenant.lower(), asked.lists, asked.hunting is None, asked.details,
     )  # fmt: skip
-    if not same or (since and past.since != asked.since) or (until and past.until != asked.until):
+    # What was asked for, not what of it was there: that moves on with the days.
+    if not same or any(now is not None and now != then for now, then in zip(asked.asked, past.asked, strict=True)):
         raise UsageError(
             f"the folder holds another collection (tenant {past.tenant}, {past.since:%Y-%m-%d %H:%M} to "
             f"{past.until:%Y-%m-%d %H:%M}, lists {past.lists}, {past.details} details): use a new one, or ask the same"
         )
     return past
+
+
+def _time(text: object) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(str(text))
+
+
+def _stretch(found: object) -> tuple[datetime | None, datetime | None]:
+    if not isinstance(found, list):
+        raise TypeError("no stretch")
+    since, until = found
+    return _time(since), _time(until)
 
 
 def checked_stretch(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib import import_module
 from typing import Any, Protocol
 
-from sidedoor.errors import InputError, UnreachableError, UsageError
+from sidedoor.errors import UnreachableError, UsageError
+from sidedoor.exchange.links import is_loopback, origin
 
 # The mailbox that app-only requests are routed by; the same in every tenant.
 _SYSTEM_MAILBOX = "SystemMailbox{bb558c35-97f1-4cb9-8ff7-d53741dc928c}"
-_MOST_PEM = 1 << 20
+_TIMEOUT = 30.0  # seconds; MSAL by itself waits for ever
+_KEPT = 600.0  # seconds; far less than any token lasts
 _KNOWN = {
     "AADSTS7000215": "the secret is wrong; the value is wanted, not its id",
     "AADSTS7000222": "the secret has expired",
@@ -24,16 +27,26 @@ _KNOWN = {
     "AADSTS7000218": "the application does not allow public client flows, which --device-code is",
 }
 """Entra's error codes that people meet here -> what to say."""
+# OAuth's words for "ask again" (RFC 6749 section 4.1.2.1).
+_PASSING = frozenset({"temporarily_unavailable", "server_error"})
+
+
+class NoTokenError(UnreachableError):
+    """There is no token. final: asking again is of no use."""
+
+    def __init__(self, why: str, *, final: bool) -> None:
+        super().__init__(f"no access token: {why}")
+        self.final = final
 
 
 class Tokens(Protocol):
     """Gives access tokens."""
 
     def token(self, scope: str, *, fresh: bool = False) -> str:
-        """One that is still good; `fresh`: not the one given before. Raises UnreachableError."""
+        """One that is still good; `fresh`: not the one given before. Raises NoTokenError."""
 
     def anchor(self) -> str:
-        """The X-AnchorMailbox header: whose mailbox the request is routed by."""
+        """The X-AnchorMailbox header: whose mailbox the request is routed by. Known once there was a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +68,20 @@ class FixedToken:
 class AppTokens:
     """An application that proves itself with a secret or a certificate (OAuth 2.0 client credentials)."""
 
-    def __init__(
-        self, tenant: str, client_id: str, authority: str, credential: object, http_client: Any = None
-    ) -> None:
-        """`http_client`: what MSAL speaks HTTP with, its own if None. Raises UnreachableError, UsageError."""
+    def __init__(self, tenant: str, client_id: str, authority: str, credential: object) -> None:
+        """`authority`: the base address that gives tokens. Raises UsageError; asks nothing yet."""
         self._tenant = tenant
-        self._app = _made("ConfidentialClientApplication", client_id, (authority, tenant), http_client, credential)
+        self._app = _Application("ConfidentialClientApplication", client_id, authority, tenant, credential)
 
     def token(self, scope: str, *, fresh: bool = False) -> str:
         """MSAL keeps a token until shortly before it ends."""
-        if fresh:
-            self._app.remove_tokens_for_client()
-        return _taken(lambda: self._app.acquire_token_for_client(scopes=[scope]))
+
+        def acquire(app: Any) -> Any:
+            if fresh:
+                app.remove_tokens_for_client()
+            return app.acquire_token_for_client(scopes=[scope])
+
+        return self._app.taken(acquire)
 
     def anchor(self) -> str:
         """The system mailbox."""
@@ -76,86 +91,105 @@ class AppTokens:
 class DeviceTokens:
     """A person who signs in in a browser; asked once, afterwards MSAL renews by itself."""
 
-    def __init__(
-        self, tenant: str, client_id: str, authority: str, say: Callable[[str], None], http_client: Any = None
-    ) -> None:
-        self._say = say
-        self._app = _made("PublicClientApplication", client_id, (authority, tenant), http_client)
+    def __init__(self, tenant: str, client_id: str, authority: str, say: Callable[[str], None]) -> None:
+        """Raises UsageError; asks nothing yet."""
+        self._tenant, self._say = tenant, say
+        self._kept: dict[str, tuple[str, float]] = {}
+        self._app = _Application("PublicClientApplication", client_id, authority, tenant)
         self._user = ""
 
     def token(self, scope: str, *, fresh: bool = False) -> str:
-        """Silently where that is possible. Raises UnreachableError where nobody signs in."""
-        accounts = self._app.get_accounts()
-        if accounts:
-            silent = self._app.acquire_token_silent([scope], accounts[0], force_refresh=fresh)
-            if silent and "access_token" in silent:
-                return str(silent["access_token"])
-        return _taken(lambda: self._sign_in(scope))
+        """Silently where that is possible. Raises NoTokenError where nobody signs in."""
+        kept, until = self._kept.get(scope, ("", 0.0))
+        if kept and not fresh and time.monotonic() < until:
+            return kept
+        found = self._app.taken(lambda app: self._silent(app, scope, fresh=fresh) or self._sign_in(app, scope))
+        # MSAL finds what it keeps by the scopes that came, which need not be those that were asked for.
+        self._kept[scope] = (found, time.monotonic() + _KEPT)
+        return found
 
-    def _sign_in(self, scope: str) -> dict[str, Any]:
-        flow = self._app.initiate_device_flow(scopes=[scope])
+    def _silent(self, app: Any, scope: str, *, fresh: bool) -> Any:
+        accounts = app.get_accounts()
+        if not accounts:
+            return None
+        self._user = self._user or str(accounts[0].get("username") or "")
+        found = app.acquire_token_silent_with_error([scope], accounts[0], force_refresh=fresh)
+        # A renewal that only failed on the way is no reason to fetch the person again.
+        return found if found and ("access_token" in found or found.get("error") in _PASSING) else None
+
+    def _sign_in(self, app: Any, scope: str) -> Any:
+        flow = app.initiate_device_flow(scopes=[scope])
         if "user_code" not in flow:
-            return dict(flow)
+            return flow
         self._say(str(flow.get("message", "")))
-        answer = dict(self._app.acquire_token_by_device_flow(flow))
+        answer = app.acquire_token_by_device_flow(flow)
         claims = answer.get("id_token_claims")
-        self._user = str(claims.get("preferred_username", "")) if isinstance(claims, dict) else self._user
+        if isinstance(claims, dict):
+            self._user = str(claims.get("preferred_username") or "")
         return answer
 
     def anchor(self) -> str:
         """The person who signed in."""
-        return f"UPN:{self._user}"
+        user = self._user or f"{_SYSTEM_MAILBOX}@{self._tenant}"
+        return f"UPN:{user}".encode("ascii", "replace").decode()
 
 
-def certificate(path: Path) -> dict[str, str]:
-    """MSAL's credential from a PEM file with certificate and key. Raises InputError."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.hashes import SHA1
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+class _Application:
+    """MSAL's application, made when the first token is wanted: already then MSAL asks for the authority's endpoints."""
 
-    try:
-        pem = path.read_bytes()[:_MOST_PEM]
-        # Entra finds the certificate by its SHA-1 thumbprint; nothing is proven by it.
-        thumbprint = x509.load_pem_x509_certificate(pem).fingerprint(SHA1()).hex()  # noqa: S303
-        load_pem_private_key(pem, None)
-        text = pem.decode("ascii")
-    except (OSError, ValueError, TypeError) as error:
-        expected = "a PEM file with the certificate and its key, without a passphrase"
-        raise InputError(str(path), f"not readable ({type(error).__name__})", expected) from None
-    return {"private_key": text, "thumbprint": thumbprint, "public_certificate": text}
+    def __init__(self, kind: str, client_id: str, authority: str, tenant: str, credential: object = None) -> None:
+        try:
+            import msal  # type: ignore[import-untyped]
+        except ModuleNotFoundError as error:
+            raise UsageError("signing in needs msal: install sidedoor[live]") from error
+        self._make, self._client_id, self._app = getattr(msal, kind), client_id, None
+        self._authority, self._tenant = authority, tenant
+        self._more = {} if credential is None else {"client_credential": credential}
+
+    def taken(self, acquire: Callable[[Any], Any]) -> str:
+        """The access token that `acquire` gets. Raises NoTokenError; MSAL's errors, which may quote much, end here."""
+        trouble, answer = "", None
+        try:
+            if self._app is None:
+                self._app = self._made()
+            answer = acquire(self._app)
+        except Exception as error:  # noqa: BLE001  # MSAL's are many
+            trouble = type(error).__name__
+        if trouble:
+            if trouble == "ValueError" and self._app is None:
+                raise NoTokenError(f"{self._authority} knows no tenant {self._tenant}", final=True)
+            raise NoTokenError(f"{self._authority} is not reached ({trouble})", final=False)
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not token:
+            raise NoTokenError(_why(answer), final=not (isinstance(answer, dict) and answer.get("error") in _PASSING))
+        return str(token)
+
+    def _made(self) -> Any:
+        # instance_discovery asks login.microsoftonline.com whether the authority is genuine; ours come from a table
+        # or from the user.
+        address, client = _loopback(self._authority)
+        return self._make(
+            self._client_id, authority=f"{address}/{self._tenant}", http_client=client, timeout=_TIMEOUT,
+            instance_discovery=False, **self._more,
+        )  # fmt: skip
 
 
-def _made(kind: str, client_id: str, place: tuple[str, str], http_client: Any, credential: object = None) -> Any:
-    """MSAL asks the authority for its endpoints here already."""
-    try:
-        import msal  # type: ignore[import-untyped]
-    except ModuleNotFoundError as error:
-        raise UsageError("signing in needs msal: install sidedoor[live]") from error
-    more = {} if credential is None else {"client_credential": credential}
-    try:
-        # instance_discovery asks login.microsoftonline.com whether the authority is genuine; ours come from a table.
-        return getattr(msal, kind)(
-            client_id, authority="/".join(place), http_client=http_client, instance_discovery=False, **more
-        )
-    except Exception as error:  # noqa: BLE001  # MSAL's are many; their texts may hold what was sent
-        raise UnreachableError(_untold(*place, error)) from None
+def _loopback(authority: str) -> tuple[str, Any]:
+    """The authority as MSAL takes it, which is HTTPS only, and what speaks HTTP with a stand-in on this machine."""
+    found = origin(authority)
+    if found is None or found[0] != "http" or not is_loopback(found[1]):
+        return authority, None
+    session: Any = import_module("requests").Session()  # what MSAL itself uses
+    plain, shown, ask = authority, "https" + authority.removeprefix("http"), session.request
 
+    def request(method: str, url: str, **given: Any) -> Any:
+        answer = ask(method, url.replace(shown, plain, 1), **{**given, "timeout": _TIMEOUT})
+        answer._content = answer.content.replace(plain.encode(), shown.encode())  # noqa: SLF001
+        return answer
 
-def _untold(authority: str, tenant: str, error: Exception) -> str:
-    if isinstance(error, ValueError):
-        return f"{authority} knows no tenant {tenant}, or is not reached"
-    return f"{authority} is not reached ({type(error).__name__})"
-
-
-def _taken(acquire: Callable[[], Any]) -> str:
-    try:
-        answer = acquire()
-    except Exception as error:  # noqa: BLE001  # as above
-        raise UnreachableError(f"no access token ({type(error).__name__})") from None
-    token = answer.get("access_token") if isinstance(answer, dict) else None
-    if not token:
-        raise UnreachableError(f"no access token: {_why(answer)}")
-    return str(token)
+    session.request = request
+    session.trust_env = False  # no proxy lies between this machine and itself
+    return shown, session
 
 
 def _why(answer: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import Enum
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 Row: TypeAlias = dict[str, object]
 _SHOWN = 300
@@ -17,7 +17,7 @@ _THROTTLED = "surpassed the permitted limit"
 class Refusal(Enum):
     """Why the service would not answer; the value says what that means."""
 
-    UNAUTHORIZED = "the token is not accepted: the application has neither the right nor the role"
+    UNAUTHORIZED = "the token is not accepted: it has ended, or the application has neither the right nor the role"
     NOT_PROVISIONED = "Microsoft's message trace service has no service principal in this tenant yet"
     FORBIDDEN = "no right to it, or no such cmdlet"
     REDIRECTED = "the service sends us to a host that is not its own; not followed"
@@ -76,12 +76,22 @@ def plain(row: Mapping[str, object]) -> Row:
     return {name: value for name, value in row.items() if "@" not in name}
 
 
-def rows_of(body: Row, key: str = "value") -> list[Row] | None:
-    """The rows of an answer; None where it has none to give, which is not the same as an empty list."""
+def is_answer(body: Row | None, key: str) -> TypeGuard[Row]:
+    """Whether an answer says what was asked: an object, and under `key`, if that is given, a list of objects.
+
+    An error that comes under status 200, when the service has begun to answer before it failed, is none.
+    """
+    if body is None or not key:
+        return body is not None
     found = body.get(key)
-    if not isinstance(found, list):
-        return None
-    return [plain(each) for each in found if isinstance(each, dict)]
+    return isinstance(found, list) and all(isinstance(each, dict) for each in found)
+
+
+def rows_of(body: Row, key: str = "value") -> list[Row]:
+    """The rows of an answer (`is_answer`)."""
+    found = body[key]
+    assert isinstance(found, list)
+    return [plain(each) for each in found]
 
 
 def text_of(row: Mapping[str, object], name: str) -> str:

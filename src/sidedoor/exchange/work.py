@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -37,12 +37,11 @@ class Work(Protocol):
     def start(self) -> Cursor:
         """The first cursor."""
 
-    def resume(self, lines: Sequence[Line]) -> None:
-        """Told before the first step: the last lines that are on disk already."""
+    def resume(self, lines: Iterable[Line]) -> None:
+        """Told before the first step: the lines that are on disk already; none where there are no columns."""
+
+    def progress(self, rows: int, cursor: Cursor | None) -> str:
+        """How far it has come, for people, with `rows` lines kept; cursor None: to its end."""
 
     def step(self, cursor: Cursor) -> Step:
         """One request's worth. Raises RefusedError where the work cannot go on at all, UnreachableError."""
-
-
-RECENT = 12_000
-"""Lines that `resume` is told: more than two full pages."""

@@ -6,9 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from ipaddress import ip_network
 
 from sidedoor.mail.fact import Fact, Unknown
+from sidedoor.mail.network import IPNetwork
 from sidedoor.plan.model import ConnectorProposal
 from sidedoor.tenant.codec import encode
 from sidedoor.tenant.settings import sender_pattern
@@ -32,12 +34,17 @@ def connector(proposal: ConnectorProposal, before: InboundConnector | None) -> I
         base,
         enabled=base.enabled if settings.enabled is None else settings.enabled,
         sender_domains=tuple(each for text in settings.sender_domains for each in sender_pattern(text)),
-        sender_networks=tuple(map(ip_network, settings.addresses)),
+        sender_networks=tuple(map(_network, settings.addresses)),
         tls_certificate_name=settings.certificate_name,
         require_tls=_flag(settings.require_tls, base.require_tls, partner=partner),
         restrict_to_addresses=_flag(settings.restrict_to_addresses, base.restrict_to_addresses, partner=partner),
         restrict_to_certificate=_flag(settings.restrict_to_certificate, base.restrict_to_certificate, partner=partner),
     )
+
+
+@lru_cache(maxsize=1 << 16)
+def _network(text: str) -> IPNetwork:
+    return ip_network(text)
 
 
 def _flag(wanted: bool | None, before: Fact[bool], *, partner: bool) -> Fact[bool]:

@@ -10,6 +10,7 @@ from sidedoor.audit.classes import Classes
 from sidedoor.audit.facts import UNKNOWN, DecisionKey, Representatives, facts_of
 from sidedoor.mail.address import Address
 from sidedoor.mail.domain import Domain
+from sidedoor.mail.fact import Fact
 from sidedoor.mail.network import IPAddress
 from sidedoor.plan.apply import applied
 from sidedoor.plan.model import ConnectorProposal
@@ -144,16 +145,9 @@ class Doors:
         filters: tuple[IPv4Network, ...] = (),
     ) -> Doors:  # fmt: skip
         """Both doors. `classes` know the plan's connectors too."""
-        representatives = Representatives(classes.domains.representatives, classes.addresses.representatives())
-        question = _question(snapshot, connectors, filters)
-        after = _shut(applied(snapshot, connectors))
-        lenient = None
-        if any(each.kind is ConnectorKind.PARTNER and each.settings.require_tls is not False for each in connectors):
-            without = [replace(each, settings=replace(each.settings, require_tls=False)) for each in connectors]
-            lenient = Rule(_shut(applied(snapshot, without)), switches)
         return Doors(
-            Door(Rule(_shut(snapshot), switches), representatives, Question()),
-            Door(Rule(after, switches), representatives, question, lenient),
+            door_with(snapshot, switches, classes, ()),
+            door_with(snapshot, switches, classes, connectors, filters),
             frozenset(each.name for each in connectors),
         )
 
@@ -162,8 +156,21 @@ class Doors:
         return replace(self, today=self.today.reading(switches), planned=self.planned.reading(switches))
 
 
-def _shut(snapshot: TenantSnapshot) -> TenantSnapshot:
-    return replace(snapshot, reject_direct_send=True)
+def door_with(
+    snapshot: TenantSnapshot, switches: Switches, classes: Classes, connectors: Sequence[ConnectorProposal],
+    filters: tuple[IPv4Network, ...] = (), *, reject: Fact[bool] = True,
+) -> Door:  # fmt: skip
+    """The tenant's door with these connectors made or changed, and RejectDirectSend as `reject` says."""
+    representatives = Representatives(classes.domains.representatives, classes.addresses.representatives())
+    before = replace(snapshot, reject_direct_send=reject)
+    if not connectors:
+        return Door(Rule(before, switches), representatives, Question())
+    lenient = None
+    if any(each.kind is ConnectorKind.PARTNER and each.settings.require_tls is not False for each in connectors):
+        without = [replace(each, settings=replace(each.settings, require_tls=False)) for each in connectors]
+        lenient = Rule(applied(before, without), switches)
+    question = _question(snapshot, connectors, filters)
+    return Door(Rule(applied(before, connectors), switches), representatives, question, lenient)
 
 
 def _identifies_others(lock: ConnectorProposal) -> bool:

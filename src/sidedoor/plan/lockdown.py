@@ -139,7 +139,7 @@ def straight_to_the_tenant(snapshot: TenantSnapshot) -> tuple[str, ...]:
 
 
 def tag_rule(
-    snapshot: TenantSnapshot, connectors: Iterable[ConnectorProposal], return_paths: Iterable[str] = ()
+    snapshot: TenantSnapshot, connectors: Sequence[ConnectorProposal], return_paths: Iterable[str] = ()
 ) -> RuleProposal | None:
     """Marks Direct Send that no connector takes, so that traces and reports name who still uses it.
 
@@ -159,8 +159,8 @@ def tag_rule(
     }
     action: Parameters = {"SetHeaderName": TAG_HEADER, "SetHeaderValue": "1", "Mode": "Enforce"}
     text = "marks anonymous mail with an envelope sender of yours; changes nothing else"
-    parameters = basic | _exceptions(snapshot, connectors) | action
-    if not _fits(parameters):
+    parameters = basic if _too_many(connectors) else basic | _exceptions(snapshot, connectors) | action
+    if _too_many(connectors) or not _fits(parameters):
         parameters = basic | {_CALENDAR: "Calendaring"} | action
         text += "; marks what connectors take as well, because their addresses do not fit into a rule"
     if not _fits(parameters):
@@ -177,7 +177,7 @@ def beside_rule(
     """
     filters = filter_networks(snapshot, word)
     behind = behind_filter(snapshot)
-    if not behind or not filters:
+    if not behind or not filters or _too_many(connectors):
         return None
     stage = RuleStage.QUARANTINE if word.stage is FilterStage.QUARANTINE else RuleStage.TAG
     action: Parameters = (
@@ -205,6 +205,11 @@ def excepted(rule: RuleProposal) -> tuple[IPv4Network, ...]:
     """The addresses that a rule leaves alone."""
     found = rule.parameters.get(_RANGES, ())
     return tuple(IPv4Network(text) for text in found) if isinstance(found, tuple) else ()
+
+
+def _too_many(connectors: Iterable[ConnectorProposal]) -> bool:
+    """Whether the ranges of one connector alone are too long for a rule: nine characters each at the least."""
+    return any(9 * len(each.settings.addresses) > _MOST_RULE for each in connectors)
 
 
 def _fits(parameters: Parameters) -> bool:

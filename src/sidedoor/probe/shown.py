@@ -11,7 +11,7 @@ import ssl
 from dataclasses import dataclass
 
 from sidedoor.errors import UnreachableError
-from sidedoor.probe.model import Target
+from sidedoor.probe.model import Role, Target
 from sidedoor.probe.wire import Client
 
 SECONDS = 20.0
@@ -45,7 +45,7 @@ def shown_certificate(host: str, port: int, seconds: float = SECONDS) -> ShownCe
 def _shake_hands(host: str, port: int, seconds: float, context: ssl.SSLContext) -> bytes:
     client = Client("sidedoor.invalid", seconds)
     try:
-        client.reach(Target(host, port, "mx"))
+        client.reach(Target(host, port, Role.MX))
         greeting = client.reply()
         if greeting.code >= 400:
             raise smtplib.SMTPConnectError(greeting.code, "it does not talk to us")

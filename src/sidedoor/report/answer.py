@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sidedoor.audit.coverage import DECISIVE
 from sidedoor.audit.model import Audit, Sender, Verdict
 from sidedoor.report.words import count
 
@@ -73,6 +74,10 @@ def _why(audit: Audit) -> tuple[str, ...]:
             f"For {count(audit.simulation.undetermined, 'message')} the exports do not tell enough to decide.",
         ),
         (not audit.coverage.messages, "The exports hold no messages, so nothing was seen that could speak either way."),
+        (
+            any(item.fact in DECISIVE for item in audit.coverage.missing),
+            "Not all that was asked of the tenant was collected: mail may have come in that nobody has looked at.",
+        ),
         (
             audit.tenant.accepted_domains is None,
             "The tenant's accepted domains are not known, so no mail could be called your own.",

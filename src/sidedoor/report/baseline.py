@@ -82,7 +82,11 @@ def _result(number: int, answer: Answer, tenant: str, source: str) -> Mapping[st
         "level": level,
         "message": {"text": clean(words)},
         "partialFingerprints": {"controlAndTenant/v1": print_},
-    }
+        "properties": {
+            "outcome": answer.outcome.value, "certainty": answer.control.certainty,
+            "evidence": [clean(line) for line in answer.evidence],
+        },
+    }  # fmt: skip
     where: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": "Get-OrganizationConfig/RejectDirectSend"}]}
     if source:
         where["physicalLocation"] = {"artifactLocation": {"uri": quote(PurePath(source).name)}}

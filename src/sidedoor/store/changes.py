@@ -25,7 +25,8 @@ class Changes:
     """Everything one run says. at: the time of the run.
 
     raised: new alerts. seen: open alerts by id, that still hold, with what holds now. recovered: ids of alerts that
-    are over. deliveries: messages about any of these. needless: ids of deliveries that must not go out any more.
+    are over. deliveries: messages about any of these. needless: ids of deliveries that must not go out any more. held:
+    id of a delivery that is due -> the time before which it must not go out.
     senders, baseline, values, end: None or empty where the run leaves them alone.
     """
 
@@ -35,6 +36,7 @@ class Changes:
     recovered: frozenset[str] = frozenset()
     deliveries: tuple[Delivery, ...] = ()
     needless: frozenset[str] = frozenset()
+    held: Mapping[str, datetime] = field(default_factory=dict)
     senders: tuple[KnownSender, ...] = ()
     baseline: Baseline | None = None
     values: Mapping[str, Any] = field(default_factory=dict)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, or_, select, update
 
 from sidedoor.store.alerts import ALERT_COLUMNS, alert_of
 from sidedoor.store.columns import kept_key
@@ -146,4 +146,16 @@ def mark_needless(connection: Connection, tenant_id: int, needless: Iterable[str
     )
     return frozenset(
         key for part in parts(needless) for key in connection.execute(over.where(delivery.c.id.in_(part))).scalars()
+    )
+
+
+def hold(connection: Connection, tenant_id: int, held: Mapping[str, datetime]) -> None:
+    """Put off those that are still due."""
+    if not held:
+        return
+    one = update(delivery).where(
+        delivery.c.tenant_id == tenant_id, delivery.c.id == bindparam("one"), delivery.c.state == DeliveryState.DUE
+    )
+    connection.execute(
+        one.values(not_before=bindparam("until")), [{"one": key, "until": until} for key, until in held.items()]
     )

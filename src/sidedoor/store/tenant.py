@@ -16,7 +16,7 @@ from sidedoor.store.alerts import Alerts, raise_alerts, recover_alerts, see_aler
 from sidedoor.store.changes import Applied, Changes
 from sidedoor.store.database import lock_space
 from sidedoor.store.decisions import Decisions, add_to_trail
-from sidedoor.store.deliveries import Deliveries, add_deliveries, mark_needless
+from sidedoor.store.deliveries import Deliveries, add_deliveries, hold, mark_needless
 from sidedoor.store.erasure import Erasure
 from sidedoor.store.errors import RunningError, our_errors
 from sidedoor.store.model import Alert, Baseline, TrailEntry
@@ -40,6 +40,7 @@ class TenantStore(Decisions, Senders, Alerts, Deliveries, Observations, Runs, Va
             see_alerts(connection, tenant, changes.seen, changes.at)
             recovered = recover_alerts(connection, tenant, changes.recovered, changes.at)
             needless = mark_needless(connection, tenant, changes.needless, changes.at)
+            hold(connection, tenant, changes.held)
             deliveries = add_deliveries(connection, database, tenant, changes.deliveries)
             keep_senders(connection, database, tenant, changes.senders)
             if changes.baseline is not None:

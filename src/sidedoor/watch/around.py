@@ -41,7 +41,9 @@ def look_around(
     """Look at everything that the workspace names. Raises only what the store raises."""
     around = Around()
     _certificates(workspace, snapshot, around)
-    _probe(workspace, store, snapshot, now, probe, around)
+    if workspace.settings.probe.every_hours:
+        every = timedelta(hours=workspace.settings.probe.every_hours)
+        around.probe = _probed(every, store, snapshot, now, probe, around)
     _bounces(workspace, store, now, around)
     return around
 
@@ -66,21 +68,18 @@ def _host(text: str) -> tuple[str, int] | None:
     return (host.strip("[]"), int(port)) if colon and port.isdecimal() and 0 < int(port) < 65_536 and host else None
 
 
-def _probe(
-    workspace: Workspace, store: TenantStore, snapshot: TenantSnapshot, now: datetime, probe: Probe | None,
-    around: Around,
-) -> None:  # fmt: skip
+def _probed(  # noqa: PLR0917  # what a probe rests on
+    every: timedelta, store: TenantStore, snapshot: TenantSnapshot, now: datetime, probe: Probe | None, around: Around
+) -> ProbeSight | None:
     """Ask the door where that is due; the last answer counts until the next one."""
-    every = workspace.settings.probe.every_hours
     last = store.latest_observation(PROBE)
-    if every and probe is not None and (last is None or now - last.at >= timedelta(hours=every)):
+    if probe is not None and (last is None or now - last.at >= every):
         try:
             last = probe(snapshot)
             store.put_observation(last)
         except SidedoorError as error:
             around.untold[Source.PROBE] = str(error)
-    if last is not None and every:
-        around.probe = _probe_sight(last)
+    return None if last is None else _probe_sight(last)
 
 
 def _probe_sight(seen: Observation) -> ProbeSight:

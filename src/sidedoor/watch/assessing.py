@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -20,6 +20,7 @@ from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.run import AuditOptions, Progress, reports_of, with_stated_domains
 from sidedoor.catalogue.catalogue import load_catalogue
 from sidedoor.errors import InputError, OutputError
+from sidedoor.evidence.collection import read_collection
 from sidedoor.evidence.interface import ReadOptions
 from sidedoor.evidence.tenant_files import TenantReading, read_tenant
 from sidedoor.mail.domain import parse_domain
@@ -27,10 +28,12 @@ from sidedoor.mail.fact import Unknown
 from sidedoor.mailauth.facts import DnsFacts, gather
 from sidedoor.mailauth.resolver import Resolver
 from sidedoor.policy.switches import with_switches
+from sidedoor.report.atomic import write_files
 from sidedoor.report.csv_report import RejectedRowsWriter
 from sidedoor.report.writer import REJECTED, write_all
 from sidedoor.tenant.codec import encode
 from sidedoor.tenant.snapshot import TenantSnapshot
+from sidedoor.watch import seen
 from sidedoor.watch.workspace import Workspace
 
 DEFAULT_TRACE = "auto"
@@ -120,20 +123,19 @@ def fingerprint(asked: Asked) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def assess(
-    workspace: Workspace, history: History, asked: Asked, progress: Progress, extra: Callable[[Assessed, Path], None]
-) -> Assessed:
-    """Tell senders, write the report, and put it in place whole. `extra` writes more files beside it."""
+def assess(workspace: Workspace, history: History, asked: Asked, progress: Progress) -> Assessed:
+    """Tell senders, write the report and what only the history told, and put all of it in place."""
     with _draft(workspace) as folder:
         with RejectedRowsWriter(folder / REJECTED) as rejected:
             reported = reports_of(asked.found, rejected.write, progress)
             for path, row in history.rejected():
                 rejected.write(path, row)
-        beside = Beside(asked.snapshot, asked.dns, reported, asked.warnings)
+        collected = tuple(read_collection(path) for path in asked.found.collections)
+        beside = Beside(asked.snapshot, asked.dns, reported, asked.warnings, collected)
         assessed = history.assess(asked.found, beside, folder)
         progress.step("writing the report")
         write_all(assessed.audit, folder)
-        extra(assessed, folder)
+        write_files({folder / seen.NAME: seen.dump(seen.seen_of(assessed, fingerprint(asked)))})
     return assessed
 
 
@@ -158,14 +160,3 @@ def _put(draft: Path, place: Path) -> None:
         if path.is_dir():
             shutil.rmtree(target, ignore_errors=True)
         path.replace(target)
-
-
-def known_addresses(assessed: Assessed) -> Mapping[str, str]:
-    """Client address -> id of the sender that was seen there, the one with the most messages first."""
-    flows = {flow.id: flow for flow in assessed.flows}
-    found: dict[str, str] = {}
-    for sender in sorted(assessed.audit.senders, key=lambda sender: -sender.messages):
-        for number in sender.flow_ids:
-            if number in flows and flows[number].client_ip:
-                found.setdefault(flows[number].client_ip or "", sender.id)
-    return found

@@ -6,6 +6,7 @@ Of the mailbox only reports about our own door are kept; everything else in it i
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from sidedoor.evidence.bounces import Bounce, Kind, read_mail
 from sidedoor.evidence.record import RejectedRow
 from sidedoor.exchange.mailbox import Letter, Mailbox, Place
 from sidedoor.mail.fact import Unknown
-from sidedoor.report.atomic import write_files
+from sidedoor.report.atomic import cannot_write, partial_of
 from sidedoor.watch.sight import BounceSight
 
 SCHEMA = "sidedoor/mailbox-state/1"
@@ -48,8 +49,11 @@ def fetch_bounces(mailbox: Mailbox, folder: Path, now: datetime) -> Fetched:
         written = _kept(letter, folder, fetched)
         places[key] = letter.place
         # The message first: cut between the two, it is read again into the same name.
-        write_files(written)
-        write_files({state: _body(places)})
+        for path, data in written.items():
+            _write(path, data)
+        _write(state, _body(places))
+    places[key] = mailbox.place
+    _write(state, _body(places))
     fetched.problems += mailbox.told
     return fetched
 
@@ -79,6 +83,22 @@ def _kept(letter: Letter, folder: Path, fetched: Fetched) -> dict[Path, bytes]:
     name = f"{blake2b(letter.id.encode('utf-8', 'surrogatepass'), digest_size=12).hexdigest()}.eml"
     fetched.saved.append(name)
     return {folder / name: letter.data}
+
+
+def _write(path: Path, data: bytes) -> None:
+    """On the disk before it gets its name: after a power failure the state must not know of a report that is not there.
+
+    Raises OutputError.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial_of(path).open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial_of(path).replace(path)
+    except OSError as error:
+        cannot_write(path, error)
 
 
 def _places(state: Path) -> dict[str, Place]:

@@ -88,7 +88,7 @@ def from_file(path: Path) -> ReadCertificate | Unread:
         chain = x509.load_pem_x509_certificates(data) if pem else [x509.load_der_x509_certificate(data)]
     except OSError as error:
         return Unread(str(path), f"no readable file ({error.strerror or type(error).__name__})")
-    except (ValueError, TypeError):
+    except _damage():
         return Unread(str(path), "neither a PEM nor a DER certificate")
     return _read(next((each for each in chain if not _is_authority(each)), chain[0]), str(path))
 
@@ -103,19 +103,27 @@ def from_host(host: str, port: int, seconds: float = SECONDS) -> ReadCertificate
         certificate = x509.load_der_x509_certificate(shown.der)
     except UnreachableError as error:
         return Unread(where, str(error).removeprefix(f"{where}: "))
-    except (ValueError, TypeError):
+    except _damage():
         return Unread(where, "it shows a certificate that cannot be read")
     note = "" if shown.verified else f"{where}: its certificate does not verify ({shown.why_not[:_SHOWN]})"
     return _read(certificate, where, note)
 
 
-def _read(certificate: x509.Certificate, where: str, note: str = "") -> ReadCertificate | Unread:
+def _damage() -> tuple[type[Exception], ...]:
+    """What the library raises for certificates that are none; not all of it is a ValueError."""
     from cryptography import x509
 
+    return (
+        ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+        x509.ExtensionNotFound,
+    )  # fmt: skip
+
+
+def _read(certificate: x509.Certificate, where: str, note: str = "") -> ReadCertificate | Unread:
     try:
         names = tuple(dict.fromkeys(name for name in map(comparable_name, _names(certificate)) if name))[:_MOST_NAMES]
         return ReadCertificate(names, certificate.not_valid_after_utc, where, note)
-    except (ValueError, TypeError, x509.UnsupportedGeneralNameType) as error:
+    except _damage() as error:
         return Unread(where, f"a certificate that cannot be read ({type(error).__name__})")
 
 
@@ -127,7 +135,7 @@ def _names(certificate: x509.Certificate) -> Iterator[str]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         yield from names.get_values_for_type(x509.DNSName)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension):
+    except x509.ExtensionNotFound:
         pass
     for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
         yield str(attribute.value)
@@ -138,7 +146,7 @@ def _is_authority(certificate: x509.Certificate) -> bool:
 
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except _damage():
         return False
 
 

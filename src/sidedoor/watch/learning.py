@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from sidedoor.audit.answer import accepted_of
-from sidedoor.audit.history import Assessed, History
+from sidedoor.audit.history import History
 from sidedoor.errors import InputError
 from sidedoor.report import kept_report, tenant_json
 from sidedoor.report.kept_report import KeptReport
@@ -26,7 +24,6 @@ from sidedoor.watch.workspace import Workspace
 
 _UNTIL = "collected-until"  # the store's value
 _DNS_PATIENCE = timedelta(hours=24)
-Extra = Callable[[Asked, History, Assessed, Path], None]
 
 
 @dataclass(slots=True)
@@ -49,14 +46,14 @@ class Learned:
     rows: int = 0
 
 
-def learn(workspace: Workspace, store: TenantStore, tools: Tools, now: datetime, extra: Extra) -> Learned:
+def learn(workspace: Workspace, store: TenantStore, tools: Tools, now: datetime) -> Learned:
     """Collect, read, and assess. What cannot be had is in `untold`; raises only where disk or store fail."""
     learned = Learned()
     _collect(workspace, store, tools, now, learned)
     asked = _ask(workspace, tools, now, learned)
     if asked is not None:
         try:
-            _read(workspace, tools, asked, learned, extra)
+            _read(workspace, tools, asked, learned)
         except InputError as error:
             learned.untold[Source.HISTORY] = str(error)
     learned.report, learned.seen = _in_force(workspace)
@@ -105,7 +102,7 @@ def _last_settings(workspace: Workspace) -> TenantSnapshot | None:
         return None
 
 
-def _read(workspace: Workspace, tools: Tools, asked: Asked, learned: Learned, extra: Extra) -> None:
+def _read(workspace: Workspace, tools: Tools, asked: Asked, learned: Learned) -> None:
     """New files into the history; then the answer, where anything that it rests on has changed."""
     now = asked.options.now
     history = history_of(workspace, asked, tools.progress)
@@ -125,7 +122,7 @@ def _read(workspace: Workspace, tools: Tools, asked: Asked, learned: Learned, ex
     if last is not None and _dns_is_out(workspace, asked) and now - last.generated_at < _DNS_PATIENCE:
         learned.untold[Source.HISTORY] = "DNS does not answer: the senders are told anew when it does"
         return
-    assess(workspace, history, asked, tools.progress, lambda assessed, folder: extra(asked, history, assessed, folder))
+    assess(workspace, history, asked, tools.progress)
 
 
 def _forget(workspace: Workspace, history: History, now: datetime) -> tuple[str, ...]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sidedoor.errors import SidedoorError
 from sidedoor.report.words import count, iso
 from sidedoor.store.model import Alert, Severity
 from sidedoor.store.store import open_store
-from sidedoor.watch.run import run
+from sidedoor.watch.house import keep_house
+from sidedoor.watch.live import tools_of
+from sidedoor.watch.run import Outcome, run
 from sidedoor.watch.tools import Tools
 from sidedoor.watch.workspace import Workspace, open_workspace
 
 Say = Callable[[str], None]
-_WIDTH = 9
 _MARKS = {Severity.CRITICAL: "!!", Severity.SERIOUS: "!", Severity.WARNING: "*", Severity.INFO: "-"}
 
 
@@ -82,9 +83,16 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "id": alert.id, "kind": finding.kind, "subject": finding.subject, "severity": finding.severity.value,
         "title": finding.title, "text": finding.text, "advice": finding.advice,
         "evidence": [{"name": name, "value": value} for name, value in finding.evidence],
-        "raised_at": iso(alert.raised_at), "recovered_at": None if alert.recovered_at is None else iso(alert.recovered_at),
+        "raised_at": iso(alert.raised_at),
+        "recovered_at": None if alert.recovered_at is None else iso(alert.recovered_at),
         "acknowledged": alert.acknowledged_at is not None,
     }  # fmt: skip
+
+
+class MakeTools(Protocol):
+    """See `live.tools_of`."""
+
+    def __call__(self, workspace: Workspace, *, collect: bool, say: Say) -> Tools: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +102,12 @@ class Round:
     folders: Sequence[Path]
     collect: bool = True
     say: Say = print
-    tools: Callable[[Workspace, bool, Say], Tools] = field(
-        default=lambda workspace, collect, say: tools_of(workspace, collect=collect, say=say)
-    )
+    tools: MakeTools = tools_of
 
-    def once(self) -> list[Result]:
+    def once(self) -> Iterator[Result]:
         """One run over each, in order."""
-        return [self.one(folder) for folder in self.folders]
+        for folder in self.folders:
+            yield self.one(folder)
 
     def one(self, folder: Path) -> Result:
         """One run. What goes wrong is in the result."""
@@ -108,9 +115,38 @@ class Round:
         try:
             workspace = open_workspace(folder)
             result = replace(result, tenant=workspace.name)
-            tools = self.tools(workspace, self.collect, self.say)
+            tools = self.tools(workspace, collect=self.collect, say=self.say)
             with open_store(workspace.store_url) as store:
-                outcome = run(workspace, store.tenant(workspace.name), tools, beside)
+                tenant = store.tenant(workspace.name)
+                outcome = run(workspace, tenant, tools)
+                keep_house(workspace, store, tenant, outcome)
         except SidedoorError as error:
             return replace(result, code=error.exit_code, error=str(error))
         return _result(result, outcome)
+
+
+def _result(result: Result, outcome: Outcome) -> Result:
+    told = outcome.told
+    return replace(
+        result,
+        started=outcome.started,
+        files=outcome.learned.files,
+        days=outcome.learned.days,
+        raised=tuple(outcome.raised),
+        recovered=tuple(outcome.recovered),
+        open=tuple(outcome.open),
+        sent=told.sent,
+        waiting=told.waiting,
+        incomplete=(
+            *(f"{source}: {why}" for source, why in sorted(outcome.untold.items())),
+            *(f"channel {name}: {why}" for name, why in sorted(told.troubles.items())),
+        ),
+        notes=tuple(outcome.notes),
+    )
+
+
+def settled(results: Sequence[Result]) -> str:
+    """One line about all of them."""
+    failed = sum(bool(result.error) for result in results)
+    alerts = sum(len(result.open) for result in results)
+    return f"{count(len(results), 'workspace')}: {failed} failed, {count(alerts, 'open alert')}"

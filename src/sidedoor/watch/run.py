@@ -20,9 +20,10 @@ from sidedoor.watch import baseline_json, sight_json
 from sidedoor.watch.around import Around, look_around
 from sidedoor.watch.baseline import first, grown
 from sidedoor.watch.find import Untold, find
-from sidedoor.watch.learning import Extra, Learned, learn
+from sidedoor.watch.learning import Learned, learn
 from sidedoor.watch.lifecycle import Changes as AlertChanges
 from sidedoor.watch.lifecycle import ChannelRule, Rules, Standing, advance
+from sidedoor.watch.planning import replan, stale
 from sidedoor.watch.quiet import QuietError, QuietHours, parse_quiet
 from sidedoor.watch.seeing import Answer, answer_of, sight_of
 from sidedoor.watch.sight import Baseline, Sight
@@ -49,14 +50,13 @@ class Outcome:
     told: Told = field(default_factory=Told)
     untold: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    files: int = 0
-    days: int = 0
     sight: Sight | None = None
+    certificates_unread: int | None = None
     learned: Learned = field(default_factory=Learned)
 
 
-def run(workspace: Workspace, store: TenantStore, tools: Tools, extra: Extra) -> Outcome:
-    """One run. `extra`: writes what else belongs beside a new report. Raises UsageError where another is under way."""
+def run(workspace: Workspace, store: TenantStore, tools: Tools) -> Outcome:
+    """One run. Raises UsageError where another is under way."""
     with workspace.running(), store.running():
         started, back = _time(store, tools)
         number = store.begin_run(started)
@@ -64,13 +64,25 @@ def run(workspace: Workspace, store: TenantStore, tools: Tools, extra: Extra) ->
         if back:
             outcome.notes.append(f"the clock was set back: it says {tools.now():%Y-%m-%d %H:%M} UTC")
         try:
-            _run(workspace, store, tools, extra, outcome, number)
+            _run(workspace, store, tools, outcome, number)
         except SidedoorError as error:
             store.end_run(RunEnd(number, max(started, tools.now()), "failed", (str(error)[:1000],)))
             raise
+        _plan(workspace, store, tools, outcome)
         outcome.told = tell(store, {each.channel.name: each.channel for each in tools.outlets}, started)
         outcome.open = store.open_alerts()
         return outcome
+
+
+def _plan(workspace: Workspace, store: TenantStore, tools: Tools, outcome: Outcome) -> None:
+    """The plan again, where the report or what people decided is newer. What it lacks is a note, no failure."""
+    if outcome.learned.report is None or not stale(workspace, store):
+        return
+    tools.progress.step("planning")
+    try:
+        replan(workspace, store, outcome.started)
+    except SidedoorError as error:
+        outcome.notes.append(f"no plan could be made: {error}")
 
 
 def _time(store: TenantStore, tools: Tools) -> tuple[datetime, bool]:
@@ -81,11 +93,9 @@ def _time(store: TenantStore, tools: Tools) -> tuple[datetime, bool]:
     return latest, latest - now > _BACK
 
 
-def _run(
-    workspace: Workspace, store: TenantStore, tools: Tools, extra: Extra, outcome: Outcome, number: int
-) -> None:  # fmt: skip
+def _run(workspace: Workspace, store: TenantStore, tools: Tools, outcome: Outcome, number: int) -> None:
     now = outcome.started
-    learned = learn(workspace, store, tools, now, extra)
+    learned = learn(workspace, store, tools, now)
     around = look_around(workspace, store, learned.snapshot, now, tools.probe)
     answer = answer_of(learned.report, learned.seen, store.known_senders(), store.decisions())
     surroundings = _surroundings(now, learned, around)
@@ -119,8 +129,7 @@ def _surroundings(now: datetime, learned: Learned, around: Around) -> Surroundin
 
 def _note(outcome: Outcome, learned: Learned, around: Around, sight: Sight) -> None:
     outcome.learned, outcome.sight = learned, sight
-    outcome.files, outcome.days = learned.files, learned.days
-    outcome.untold = dict(sight.untold)
+    outcome.untold, outcome.certificates_unread = dict(sight.untold), around.unread_certificates
     outcome.notes += [*learned.notes, *around.notes]
 
 

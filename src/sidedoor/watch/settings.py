@@ -71,10 +71,12 @@ class Collect:
     tenant_id: str = ""
     client_id: str = ""
     certificate: str = ""
+    certificate_passphrase_env: str = ""
     secret_env: str = ""
     token_env: str = ""
     cloud: Cloud = Cloud.GLOBAL
     base_url: str = ""
+    authority_url: str = ""
     graph_url: str = ""
     lists: Lists = Lists.EXCHANGE
     details: int = 200
@@ -165,8 +167,9 @@ _INPUTS: Keys = {
 }  # fmt: skip
 _DNS: Keys = {"zones": texts, "offline": flag}
 _COLLECT: Keys = {
-    "tenant_id": text, "client_id": text, "certificate": text, "secret_env": text, "token_env": text,
-    "cloud": one_of(Cloud), "base_url": text, "graph_url": text, "lists": one_of(Lists),
+    "tenant_id": text, "client_id": text, "certificate": text, "certificate_passphrase_env": text, "secret_env": text,
+    "token_env": text, "cloud": one_of(Cloud), "base_url": text, "authority_url": text, "graph_url": text,
+    "lists": one_of(Lists),
     "details": whole(0, 50_000), "hunting": flag, "first_days": whole(1, 90),
 }  # fmt: skip
 _PROBE: Keys = {"every_hours": whole(0, 8_760), "endpoints": texts, "recipient": text}

@@ -81,12 +81,17 @@ def _received(hostname: str, told: Mapping[str, object]) -> str:
     ]
     return root(
         ("ServerHostName", "String", hostname),
-        ("ConnectorId", "String", str(told.get("connector") or rf"{hostname}\Default {hostname}")),
+        ("ConnectorId", "String", str(told.get("connector") or rf"{hostname}\{_own(told)} {hostname}")),
         ("ClientIP", "String", _FRONT_END),
         ("ClientName", "String", hostname),
         ("ReturnPath", "String", str(told["envelope_sender"]) or "<>"),
         ("CustomData", "Blob", ";".join(parts)),
     )
+
+
+def _own(told: Mapping[str, object]) -> str:
+    """The server's own receive connector: clients that logged in have another (Learn, Receive connectors)."""
+    return "Client Proxy" if told.get("authenticated_as") else "Default"
 
 
 def root(*parts: tuple[str, str, str]) -> str:

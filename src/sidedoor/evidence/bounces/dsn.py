@@ -106,4 +106,4 @@ def _typed(value: str) -> str:
 
 def _host(value: str) -> str:
     """The name of a server, without a comment behind it."""
-    return _typed(value).partition(" (")[0].strip()
+    return _typed(value).partition(" (")[0].strip().rstrip(".")

@@ -100,7 +100,7 @@ def _decoded(fields: Sequence[HeaderField], body: bytes) -> bytes:
     if encoding == "base64":
         letters = body.translate(None, _NOT_BASE64)
         try:
-            return binascii.a2b_base64(letters[: len(letters) // 4 * 4])
+            return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
         except binascii.Error:
             return body
     return body

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import NamedTuple
 
 from sidedoor.evidence.bounces.codes import refusals
 
 _BEFORE, _BEHIND = 1_500, 300  # characters around a quoted answer that may tell about it
+_LEAD = 40  # characters before the code that belong to the answer: `550`, `Remote host said:`
 _MOST_ADDRESSES = 200
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,120}@[A-Za-z0-9.-]{1,190}[A-Za-z0-9]")
 _RCPT = re.compile(r"rcpt to:\s{0,3}<?([^\s<>@]{1,120}@[^\s<>]{1,190}?)>?(?=[\s:>]|\Z)", re.IGNORECASE)
@@ -22,7 +22,7 @@ _IP = r"\[?(\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})\
 _SERVERS = (
     re.compile(r"\bhost\s{1,3}([A-Za-z0-9.-]{3,253})\s{0,3}\[[0-9A-Fa-f.:]{2,45}\]", re.IGNORECASE),  # Postfix, Exim
     re.compile(r"while talking to\s{1,3}\[?([A-Za-z0-9.-]{3,253}?)\.?\]?:", re.IGNORECASE),  # sendmail
-    re.compile(r"(?:rejected by|server)[:\s]{1,5}([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){2,10})", re.IGNORECASE),
+    re.compile(r"(?:rejected by|remote server)[:\s]{1,5}([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){2,10})", re.IGNORECASE),
     re.compile(_IP + r"\s(?:does not like|failed after|said)", re.IGNORECASE),  # qmail
     re.compile(r"([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,3}\.mail\.protection\.outlook\.com)", re.IGNORECASE),
 )  # fmt: skip
@@ -42,10 +42,11 @@ def quoted(text: str) -> Iterator[Quoted]:
     """The refusals of a text, one for each recipient they name."""
     found = list(refusals(text))
     stops = [0, *(each.end for each in found)]
-    for refusal, (stop, _) in zip(found, pairwise([*stops, len(text)]), strict=True):
+    for refusal, stop in zip(found, stops, strict=False):
         before = text[max(stop, refusal.start - _BEFORE) : refusal.start]
         line = text.rfind("\n", 0, refusal.start) + 1
-        answer = _one_line(text[max(line, refusal.start - 40) : refusal.end + _BEHIND])
+        start = text.find(" ", refusal.start - _LEAD, refusal.start) if line < refusal.start - _LEAD else line
+        answer = _one_line(text[max(start, line) : refusal.end + _BEHIND])
         yield Quoted(refusal.code, answer, recipient_in(before), server_in(before + text[refusal.start :][:_BEHIND]))
 
 

@@ -15,6 +15,7 @@ from sidedoor.evidence.bounces.parts import MAX_MAIL
 from sidedoor.evidence.bounces.report import Finding, read_report
 from sidedoor.evidence.message.fields import MessageError, decode
 from sidedoor.evidence.message.mbox import is_mbox, mails_of
+from sidedoor.evidence.message.msg import MAGIC
 from sidedoor.evidence.message.read import is_message_file
 from sidedoor.evidence.record import RejectedRow
 from sidedoor.evidence.text import unreadable
@@ -109,7 +110,9 @@ def _files(folder: Path) -> Iterator[Path]:
 def _findings(path: Path) -> Iterable[Finding | RejectedRow]:
     with path.open("rb", buffering=0) as stream:
         head = stream.read(_HEAD)
-        if not is_message_file(head):
+        if head.startswith(MAGIC):
+            yield RejectedRow(1, "an Outlook .msg, which does not hold the report: forward it as an attachment", "")
+        elif not is_message_file(head):
             yield RejectedRow(1, "no message", _excerpt(head))
         elif is_mbox(head):
             stream.seek(0)

@@ -83,13 +83,24 @@ def read_report(data: bytes, *, within: bool = False) -> Finding:
 def _finding(message: _Message, statuses: Sequence[Status]) -> Finding:
     """From the delivery status where it tells, else from the text: some servers keep the answer for that."""
     failed = [(status, each) for status in statuses for each in status.recipients][:_MOST_RECIPIENTS]
-    ours = [message.bounce(each, status) for status, each in failed if each.matters]
+    told = [(status, each) for status, each in failed if each.matters]
+    if any(not each.diagnostic for _, each in told):  # a bare status: what was said stands in the text
+        said = {each.address.lower(): each for each in message.from_prose(failed)}
+        told = [(status, _filled(each, said.get(each.address.lower()))) for status, each in told]
+    ours = [message.bounce(each, status) for status, each in told]
     others = _counted(each.code for _, each in failed if not each.matters)
     if not ours and (failed or not statuses):
         status = statuses[0] if statuses else Status("", "", ())
         ours = [message.bounce(each, status) for each in message.from_prose(failed)]
         others = {} if ours else others or message.other_code()
     return Finding(Kind.OURS if ours else Kind.OTHER, tuple(_once(ours)), others)
+
+
+def _filled(refused: Recipient, quoted_one: Recipient | None) -> Recipient:
+    if refused.diagnostic or quoted_one is None:
+        return refused
+    server = refused.remote_mta or quoted_one.remote_mta
+    return refused._replace(diagnostic=quoted_one.diagnostic, remote_mta=server)
 
 
 def _forwarded(message: _Message) -> Finding:

@@ -1,7 +1,8 @@
 """Trace details: Get-MessageTraceDetailV2 and Graph's getDetailsByRecipient. One row per event, no recipient in it.
 
-The Receive event tells envelope sender, connector and TLS; the device's own address is ProxiedClientIPAddress in its
-CustomData, because ClientIP is Microsoft's front end. Where the blob does not name the device, it stays unknown.
+The Receive event tells envelope sender, connector and TLS, and by the server's own connector whether the client logged
+in; the device's own address is ProxiedClientIPAddress in its CustomData, because ClientIP is Microsoft's front end.
+Where the blob does not name the device, it stays unknown.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def _received(blank: Record, detail: str, mep: Mapping[str, str]) -> Record:
         helo=blob.first("ProxiedClientHostname") or None,
         tls=_tls(detail, blob),
         connector=_connector(blob, mep.get("ConnectorId", "")),
+        entry=None if blob.connector_name else values.entry(mep.get("ConnectorId", ""), proxied=bool(device)),
     )
 
 

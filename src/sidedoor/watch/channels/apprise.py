@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sidedoor.errors import UsageError
 from sidedoor.store.model import Alert, Occasion, Severity
+from sidedoor.watch.channels.bounded import within
 from sidedoor.watch.channels.harmless import as_html, as_markdown, as_text, title_of
 from sidedoor.watch.channels.interface import ChannelError, PermanentError, TemporaryError
 from sidedoor.watch.channels.message import Message, message_of
@@ -31,7 +32,7 @@ _BUSY = 60.0  # Apprise does not hand a Retry-After through: a minute is what se
 _STATUS = re.compile(r"\berror[=:] ?(\d{3})\b")
 # Answers that another attempt does not change: RFC 9110 section 15.5, without those that mean "not now".
 _NOT_NOW = frozenset({404, 408, 409, 421, 423, 425, 429})
-_LIBRARIES = ("apprise", "urllib3", "requests")
+_BELOW = ("urllib3", "urllib3.connectionpool", "requests")  # what Apprise speaks HTTP with
 
 
 class AppriseChannel:
@@ -54,12 +55,14 @@ class AppriseChannel:
         over = occasion is Occasion.RECOVERED
         if self._service is None:
             self._service = _service(self._url)
-        work = _Work(_call(self._service, message, _kind(alert.finding.severity, over=over)))
-        if not work.done_within(self._seconds):
+        call = _call(self._service, message, _kind(alert.finding.severity, over=over))
+        try:
+            taken, said = within(self._seconds, lambda: _tried(call))
+        except TimeoutError:
             self._service = None  # the old one may be busy for ever
-            raise TemporaryError(f"no answer within {self._seconds:.0f} s", maybe_arrived=True)
-        if not work.taken:
-            raise _refusal(work.said)
+            raise TemporaryError(f"no answer within {self._seconds:.0f} s", maybe_arrived=True) from None
+        if not taken:
+            raise _refusal(said)
 
 
 def _kind(severity: Severity, *, over: bool) -> str:
@@ -75,12 +78,12 @@ def _service(url: str) -> NotifyBase:
         import apprise
     except ModuleNotFoundError as error:
         raise UsageError("channels of type apprise need Apprise: install sidedoor[watch]") from error
-    asset = apprise.AppriseAsset(
-        app_id="Sidedoor", app_desc="Sidedoor", app_url="", async_mode=False, http_redirects=False,
-        allow_templates=False, interpret_emojis=False, interpret_escapes=False, secure_logging=True,
-    )  # fmt: skip
     with _silence():
         try:
+            asset = apprise.AppriseAsset(
+                app_id="Sidedoor", app_desc="Sidedoor", app_url="", async_mode=False, http_redirects=False,
+                allow_templates=False, interpret_emojis=False, interpret_escapes=False, secure_logging=True,
+            )  # fmt: skip
             found = apprise.Apprise.instantiate(url, asset=asset)
         except Exception:  # noqa: BLE001  # a service's own, whatever it is: its text may hold what was in the URL
             found = None
@@ -102,57 +105,45 @@ def _call(service: NotifyBase, message: Message, kind: str) -> Callable[[], bool
     return lambda: bool(service.notify(**arguments))
 
 
-class _Work:
-    """A call in a thread of its own. One that never ends holds up neither the run nor the end of the process."""
-
-    def __init__(self, call: Callable[[], bool]) -> None:
-        self.taken, self.said = False, ""
-        self._call = call
-        self._thread = threading.Thread(target=self._run, daemon=True, name="sidedoor-apprise")
-
-    def done_within(self, seconds: float) -> bool:
-        """Whether it ended in time."""
-        self._thread.start()
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        with _silence() as heard:
-            try:
-                self.taken = self._call()
-            except Exception as error:  # noqa: BLE001  # a service's own; its text may hold the URL, its name does not
-                self.said = type(error).__name__
-        self.said = self.said or " ".join(heard)
+def _tried(call: Callable[[], bool]) -> tuple[bool, str]:
+    """(whether it was taken, what was said about it). In a thread of its own, because so the library can be heard."""
+    with _silence() as heard:
+        try:
+            return call(), " ".join(heard)
+        except Exception as error:  # noqa: BLE001  # a service's own; its text may hold the URL, its name does not
+            return False, type(error).__name__
 
 
-class _Ear(logging.Handler):
-    """Takes status codes out of what Apprise says in one thread, and nothing else."""
+class _Hush(logging.Filter):
+    """Lets nothing through, whoever listens, and takes status codes out of what is said in each thread."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._thread, self.heard = threading.get_ident(), list[str]()
+        super().__init__()
+        self.heard: dict[int, list[str]] = {}
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
         """Only codes: the text may name hosts, people and tokens."""
-        if record.thread == self._thread:
-            self.heard += _STATUS.findall(record.getMessage())
+        heard = self.heard.get(record.thread or 0)
+        if heard is not None:
+            heard += _STATUS.findall(record.getMessage())
+        return False
+
+
+_HUSH = _Hush()
 
 
 @contextmanager
 def _silence() -> Iterator[list[str]]:
-    """What the libraries log goes nowhere but to us: at level debug they write URLs with their tokens."""
-    loggers = [logging.getLogger(name) for name in _LIBRARIES]
-    ear = _Ear()
-    for each in loggers:
-        each.propagate = False
-        each.setLevel(logging.WARNING)
-        if not each.handlers:  # without any, Python writes warnings to standard error
-            each.addHandler(logging.NullHandler())
-    loggers[0].addHandler(ear)
+    """From here on what the libraries log goes nowhere but to us: at level debug they write URLs with their tokens."""
+    logging.getLogger("apprise").addFilter(_HUSH)
+    for name in _BELOW:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    thread = threading.get_ident()
+    heard = _HUSH.heard[thread] = []
     try:
-        yield ear.heard
+        yield heard
     finally:
-        loggers[0].removeHandler(ear)
+        _HUSH.heard.pop(thread, None)
 
 
 def _refusal(said: str) -> ChannelError:

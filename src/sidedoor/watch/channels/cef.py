@@ -47,14 +47,12 @@ def header_value(text: str) -> str:
 
 def extension(pairs: Iterable[tuple[str, str]]) -> str:
     """`key=value` pairs with a blank between; empty values are left out with their label."""
-    given = [(key, value) for key, value in pairs if value]
+    given = [(key, told) for key, value in pairs if (told := extension_value(value))]
     keys = {key for key, _ in given}
-    told = []
-    for key, value in given:
-        assert _KEY.fullmatch(key)  # keys are ours
-        if not key.endswith("Label") or key.removesuffix("Label") in keys:
-            told.append(f"{key}={extension_value(value)}")
-    return " ".join(told)
+    assert all(map(_KEY.fullmatch, keys))  # keys are ours
+    return " ".join(
+        f"{key}={told}" for key, told in given if not key.endswith("Label") or key.removesuffix("Label") in keys
+    )
 
 
 def extension_value(text: str) -> str:

@@ -29,9 +29,9 @@ _SIGNS = str.maketrans(
 )  # fmt: skip
 # A dot before a letter, as names of hosts have it; files of ours are no names of hosts.
 _DOT = re.compile(rf"(?<=\S)[.{_DOTS}](?=[^\W\d]|[\u200c\u200d])(?!(?:toml|json|html|csv|db|parquet)\b)")
-_SCHEME = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{0,30}):(?=[/\\]{2})")
+_SCHEME = re.compile(r":(?=[/\\]{2})")
 _BARE_SCHEME = re.compile(
-    r"\b(mailto|tel|sms|sips?|im|skype|callto|msteams|slack|javascript|vbscript|data|file|xmpp|ms-[a-z-]{1,30}):",
+    r"(mailto|tel|sms|sips?|im|skype|callto|msteams|slack|javascript|vbscript|data|file|xmpp|ms-[a-z-]{1,30}):(?=\S)",
     re.IGNORECASE,
 )
 _LABEL_END = re.compile(r"\](?=[(\[:])")  # [text](target), [text][reference], [reference]: target
@@ -43,7 +43,7 @@ _MARKDOWN = re.compile(r"([\\*_~|\[\]]|&(?=#?\w+;))")
 def harmless(text: str) -> str:
     """`text` on one line, with nothing in it that becomes a link, a mention, a heading or a template anywhere."""
     shown = clean(text).strip()
-    shown = _SCHEME.sub(r"\1[:]", shown)
+    shown = _SCHEME.sub("[:]", shown)
     shown = _BARE_SCHEME.sub(r"\1[:]", shown)
     shown = _DOT.sub("[.]", shown)
     shown = shown.translate(_SIGNS)

@@ -22,7 +22,6 @@ from sidedoor.watch.channels.message import when
 
 SCHEMA = "sidedoor/alert/1"
 _MOST_LINE = 1 << 24
-_PATIENCE = 10.0  # seconds for another run to write its line
 _BLOCK = 1 << 16
 
 
@@ -37,6 +36,7 @@ class JsonlChannel:
     path: Path
     most_bytes: int = 0
     kept: int = 5
+    patience: float = 10.0  # seconds for another run to write its line
 
     @property
     def looks(self) -> bool:
@@ -47,7 +47,7 @@ class JsonlChannel:
         """Append one line, or nothing where a repeat finds its delivery there."""
         line = _line(alert, occasion, tenant, delivery_id, repeat=repeat)
         try:
-            with _locked(self.path) as stream:
+            with _locked(self.path, self.patience) as stream:
                 if repeat and self._holds(stream, delivery_id):
                     return
                 _append(stream, line)
@@ -74,7 +74,7 @@ class JsonlChannel:
 
     def _rotate(self) -> None:
         """Rename under the lock; whoever came first has done it. A cut between two renames loses nothing."""
-        with _locked(self.path) as stream:
+        with _locked(self.path, self.patience) as stream:
             if stream.seek(0, os.SEEK_END) < self.most_bytes:
                 return
             for number in range(self.kept - 1, 0, -1):
@@ -98,7 +98,7 @@ def _line(alert: Alert, occasion: Occasion, tenant: str, delivery_id: str, *, re
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[IO[bytes]]:
+def _locked(path: Path, patience: float) -> Iterator[IO[bytes]]:
     """The file, made for its owner alone where it is not there, locked against another run; the one under that name."""
     while True:
         new = not path.exists()
@@ -106,7 +106,7 @@ def _locked(path: Path) -> Iterator[IO[bytes]]:
         with stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise PermissionError(1, "no regular file")
-            _lock(stream)
+            _lock(stream, patience)
             if not _still_there(path, stream):
                 continue  # another run has renamed it while we waited
             if new:
@@ -122,13 +122,13 @@ def _still_there(path: Path, stream: IO[bytes]) -> bool:
     return False
 
 
-def _lock(stream: IO[bytes]) -> None:
+def _lock(stream: IO[bytes], patience: float) -> None:
     """Raises BlockingIOError where another run keeps it too long. Windows' own sharing rules serve there."""
     try:
         import fcntl
     except ImportError:
         return
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -22,7 +22,7 @@ from sidedoor.store.model import Severity
 from sidedoor.watch.channels.apprise import AppriseChannel
 from sidedoor.watch.channels.interface import Channel, Outlet
 from sidedoor.watch.channels.jsonl import JsonlChannel
-from sidedoor.watch.channels.rfc5424 import FACILITIES, is_sd_id
+from sidedoor.watch.channels.structured import FACILITIES, is_sd_id
 from sidedoor.watch.channels.syslog import Form, Framing, Place, SyslogChannel, Transport
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ def _syslog(keys: _Keys) -> SyslogChannel:
     sd_id = keys.text("sd_id", "sidedoor@32473")
     if not is_sd_id(sd_id):
         raise keys.error("sd_id", repr(sd_id), "NAME@ENTERPRISE-NUMBER, 32 characters at most (RFC 5424 section 7.2.2)")
-    form = keys.choice("form", {each.value: each for each in Form}, Form.RFC5424)
+    form = keys.choice("form", {each.value: each for each in Form}, Form.STRUCTURED)
     return SyslogChannel(keys.name, place, form, facility, sd_id)
 
 
@@ -206,12 +206,13 @@ class _Keys:
                 data = stream.read(_MOST_SECRET + 1)
             if len(data) > _MOST_SECRET:
                 raise self.error(key, f"file:{where}, larger than {_MOST_SECRET:,} bytes", "a file with one secret")
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise self.error(key, f"file:{where}, no UTF-8 text", "a file with one secret") from None
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or type(error).__name__
             raise self.error(key, f"file:{where}, not readable ({why})", "a file with one secret") from None
+        text = data.decode("utf-8-sig", "replace")  # an error of strict decoding would hold the secret
+        if "\ufffd" in text:
+            raise self.error(key, f"file:{where}, no UTF-8 text", "a file with one secret")
+        return text
 
     def _clean(self, key: str, word: str, secret: str) -> str:
         bare = secret.strip()

@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from sidedoor.store.model import Alert, Occasion
+from sidedoor.watch.channels.bounded import within
 from sidedoor.watch.channels.cef import cef
 from sidedoor.watch.channels.interface import PermanentError, TemporaryError
 from sidedoor.watch.channels.message import Message, message_of
-from sidedoor.watch.channels.rfc5424 import LEVELS, RECOVERED, Header, element, syslog_message
+from sidedoor.watch.channels.structured import LEVELS, RECOVERED, Header, element, syslog_message
 
 _SECONDS = 15.0  # for one message
 _FAREWELL = 3.0  # for the other end to close; many never do
+_GRACE = 1.0  # seconds beyond those that sockets are given
+_ALERT = 0.2  # for an alert that follows the handshake
 _REFUSAL = 0.2  # for an ICMP error to come back
 # RFC 5426 section 3.2: every receiver should take 2,048 octets; RFC 5425 section 4.3.1: 8,192 over TLS.
 _MOST_DATAGRAM, _MOST_STREAM = 2_048, 8_192
@@ -50,7 +53,7 @@ class Framing(StrEnum):
 class Form(StrEnum):
     """What a message looks like behind its header."""
 
-    RFC5424 = "rfc5424"  # structured data and a sentence
+    STRUCTURED = "structured"  # structured data and a sentence
     CEF = "cef"  # ArcSight's
 
 
@@ -76,7 +79,7 @@ class SyslogChannel:
 
     name: str
     place: Place
-    form: Form = Form.RFC5424
+    form: Form = Form.STRUCTURED
     facility: int = 16
     sd_id: str = "sidedoor@32473"
     host: str = field(default_factory=socket.gethostname)
@@ -92,7 +95,7 @@ class SyslogChannel:
         message = message_of(alert, occasion, tenant, delivery_id, repeat=repeat)
         data = self.written(alert, occasion, tenant, delivery_id, message, repeat=repeat)
         try:
-            _hand_over(self.place, data, time.monotonic() + self.seconds)
+            within(self.seconds + _GRACE, lambda: _hand_over(self.place, data, time.monotonic() + self.seconds))
         except ssl.SSLCertVerificationError as error:
             # Whoever reads it can mend it, and until then every attempt ends here.
             raise PermanentError(f"the server's certificate is not believed: {error.verify_message}") from None
@@ -181,17 +184,31 @@ def _stream(place: Place, deadline: float) -> Iterator[socket.socket]:
 
 
 def _farewell(stream: socket.socket, deadline: float) -> None:
-    """Say that nothing more comes, and wait for the other end. Raises OSError where it resets the connection."""
+    """Say that nothing more comes, and listen to the other end. Raises OSError where it resets the connection.
+
+    TLS 1.3 refuses a client's certificate after the handshake (RFC 8446 section 4.4.2.4), by an alert that closing
+    would swallow: so it is listened for before and after our own close_notify, which is sent without waiting.
+    """
     until = min(time.monotonic() + _FAREWELL, deadline)
+    if isinstance(stream, ssl.SSLSocket):
+        _listen(stream, time.monotonic() + _ALERT)
+        stream.settimeout(0)
+        try:
+            stream.unwrap()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            _listen(stream, until)
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            pass  # it closes without a word, as many do
+        return
+    stream.shutdown(socket.SHUT_WR)
+    _listen(stream, until)
+
+
+def _listen(stream: socket.socket, until: float) -> None:
+    """Until the other end closes, or so long."""
     with suppress(TimeoutError):
-        if isinstance(stream, ssl.SSLSocket):
-            stream.settimeout(max(until - time.monotonic(), 0.1))
-            with suppress(ssl.SSLEOFError, ssl.SSLZeroReturnError):  # it closes without a word: common, no fault
-                stream.unwrap()
-            return
-        stream.shutdown(socket.SHUT_WR)
-        while time.monotonic() < until:
-            stream.settimeout(max(until - time.monotonic(), 0.1))
+        while (left := until - time.monotonic()) > 0:
+            stream.settimeout(left)
             if not stream.recv(4_096):
                 return
 

@@ -1,4 +1,4 @@
-"""Where a command's DNS answers come from: the network, master files, or nobody."""
+"""Where DNS answers come from: the network, master files, or nobody."""
 
 from __future__ import annotations
 

@@ -1,0 +1,99 @@
+"""A workspace's plan: from its history and what people decided, into report/plan, with what a page's what-if asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sidedoor.audit.engine.kept import KeptHistory
+from sidedoor.audit.history import kept_days
+from sidedoor.audit.model import Verdict
+from sidedoor.catalogue.catalogue import load_catalogue
+from sidedoor.errors import InputError
+from sidedoor.plan.lockdown import filter_networks, lockdown
+from sidedoor.plan.model import Method, Plan
+from sidedoor.plan.run import Question, make_plan
+from sidedoor.plan.script.files import plan_files
+from sidedoor.plan.what_if import classes_with
+from sidedoor.plan.words import NO_WORDS, SenderWord, Words, read_words
+from sidedoor.report import kept_report, plan_json, tenant_json, whatif_json
+from sidedoor.report.atomic import write_files
+from sidedoor.report.tenant_json import KeptSettings
+from sidedoor.store.model import Decision, Word
+from sidedoor.store.tenant import TenantStore
+from sidedoor.watch import seen
+from sidedoor.watch.seeing import answer_of
+from sidedoor.watch.workspace import Workspace
+
+FOLDER = "plan"
+
+
+def replan(workspace: Workspace, store: TenantStore, now: datetime) -> Plan:
+    """Make the plan anew and put it in place. While the workspace's run is held (`workspace.running`).
+
+    Raises InputError where there is no report yet, or it lacks what a plan rests on.
+    """
+    settings, report = tenant_json.read(workspace.report), kept_report.read(workspace.report)
+    decisions = store.decisions()
+    answer = answer_of(report, seen.read(workspace.report), store.known_senders(), decisions)
+    words = words_of(workspace, decisions, answer.keys)
+    with kept_days(workspace.history, workspace.report) as history:
+        catalogue = workspace.settings.inputs.catalogue
+        question = Question(
+            report.senders, history, settings.snapshot, settings.switches, words,
+            load_catalogue(workspace.path(catalogue) if catalogue else None), now, str(workspace.report),
+        )  # fmt: skip
+        plan = make_plan(question)
+        asked = _what_if(settings, words, plan, history)
+    folder = workspace.report / FOLDER
+    files = {plan_json.NAME: plan_json.dump(plan), whatif_json.NAME: asked} | plan_files(plan)
+    with workspace.publishing():
+        write_files({folder / name: data for name, data in files.items()})
+    return plan
+
+
+def _what_if(settings: KeptSettings, words: Words, plan: Plan, history: KeptHistory) -> bytes:
+    """The plan's connectors, and the lock-down where the plan has none but one can be made."""
+    proposals = list(plan.connectors)
+    lock = lockdown(settings.snapshot, words.filter)
+    if lock is not None and not any(each.lockdown for each in proposals):
+        proposals.append(lock)
+    flows = history.flows(classes_with(settings.snapshot, proposals))
+    return whatif_json.dump(proposals, flows, filter_networks(settings.snapshot, words.filter))
+
+
+def words_of(workspace: Workspace, decisions: Mapping[str, Decision], keys: Mapping[str, str]) -> Words:
+    """What people said on the page, above what plan.toml in the workspace says. keys: report's id -> lasting key.
+
+    Raises InputError for a plan.toml that cannot be read.
+    """
+    path = workspace.folder / "plan.toml"
+    words = read_words(path) if path.exists() else NO_WORDS
+    senders = {name: word for name, word in words.senders.items() if name in keys}
+    for identity, key in keys.items():
+        if key in decisions:
+            senders[identity] = _word(senders.get(identity, SenderWord()), decisions[key])
+    return replace(words, senders=senders)
+
+
+def _word(word: SenderWord, said: Decision) -> SenderWord:
+    return replace(
+        word,
+        assessment=word.assessment if said.assessment is Word.NONE else Verdict(said.assessment.value),
+        method=Method(said.method) if said.method else word.method,
+        owner=said.owner or word.owner,
+        note=said.note or word.note,
+    )
+
+
+def stale(workspace: Workspace, store: TenantStore) -> bool:
+    """Whether the plan in place is older than the report or than what people decided."""
+    try:
+        made = plan_json.made_at(workspace.report / FOLDER)
+        report = kept_report.read(workspace.report)
+    except InputError:
+        return True
+    if made is None or made < report.generated_at:
+        return True
+    return any(each.at is not None and each.at > made for each in store.decisions().values())
