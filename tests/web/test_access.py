@@ -249,7 +249,7 @@ def test_every_answer_says_what_a_browser_may_do(two: Served) -> None:
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["referrer-policy"] == "same-origin"
         assert answer.headers["cross-origin-opener-policy"] == "same-origin"
         assert "strict-transport-security" not in answer.headers
         assert answer.headers["cache-control"] == "no-store"

@@ -127,9 +127,7 @@ def _sender(row: Mapping[str, Any]) -> Sender:
         submission=Submission(row["submission"]),
         assessment=Verdict(row["assessment"]),
         confidence=_number(row, "confidence"),
-        reasons=tuple(
-            Reason(_text(each, "id"), _text(each, "text"), _number(each, "weight")) for each in row["reasons"]
-        ),
+        reasons=tuple(map(_reason, row["reasons"])),
         networks=_texts(row, "networks"),
         envelope_domains=_texts(row, "envelope_domains"),
         mail_from=_texts(row, "mail_from"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -14,10 +15,11 @@ from sidedoor.errors import OutputError
 from sidedoor.store.alerts import Alerts, raise_alerts, recover_alerts, see_alerts
 from sidedoor.store.changes import Applied, Changes
 from sidedoor.store.database import lock_space
-from sidedoor.store.decisions import Decisions
+from sidedoor.store.decisions import Decisions, add_to_trail
 from sidedoor.store.deliveries import Deliveries, add_deliveries, hold, mark_needless
 from sidedoor.store.erasure import Erasure
 from sidedoor.store.errors import RunningError, our_errors
+from sidedoor.store.model import Alert, Baseline, TrailEntry
 from sidedoor.store.observations import Observations, Runs, Values, keep_values, note_end
 from sidedoor.store.retention import Retention
 from sidedoor.store.senders import Senders, keep_baseline, keep_senders
@@ -47,6 +49,20 @@ class TenantStore(Decisions, Senders, Alerts, Deliveries, Observations, Runs, Va
             if changes.end is not None:
                 note_end(connection, tenant, changes.end)
         return Applied(raised, recovered, deliveries, needless)
+
+    def accept_alert(self, alert_id: str, baseline: Baseline, who: str, via: str, at: datetime) -> Alert:
+        """Keep a baseline that has what the alert is about, and who said so; it counts as acknowledged too.
+
+        For whoever holds `running`, so that no run writes the baseline that it read before. Raises NotThereError.
+        """
+        with self._write() as connection:
+            found = self._there(connection, alert_id)
+            keep_baseline(connection, self._database, self._tenant, baseline)
+            if found.acknowledged_at is None:
+                self._answer(connection, alert_id, {"acknowledged_at": at, "acknowledged_by": who})
+            said = {"kind": found.finding.kind, "subject": found.finding.subject}
+            add_to_trail(connection, self._tenant, TrailEntry(at, who, via, "accept", found.id, {}, said))
+            return self._there(connection, alert_id)
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -98,8 +98,13 @@ def _bounces(workspace: Workspace, store: TenantStore, now: datetime, around: Ar
         store.put_observations([_observation(bounce, now) for bounce in reading.bounces])
         store.put_value(_FILES, dict(reading.files))
         around.notes += [f"{folder / name}: {row.why}" for name, row in reading.rejected]
+    around.bounces = kept_bounces(store, now)
+
+
+def kept_bounces(store: TenantStore, now: datetime) -> tuple[BounceSight, ...]:
+    """What the store holds of reports, as far back as they count."""
     kept = store.observations(BOUNCE, since=now - _BOUNCES_KEPT)
-    around.bounces = tuple(bounce_sight(Bounce.of_body(seen.body), seen.at) for seen in kept)
+    return tuple(bounce_sight(Bounce.of_body(seen.body), seen.at) for seen in kept)
 
 
 def _stamps(value: object) -> dict[str, str]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -160,4 +161,10 @@ def _read_sender(one: Mapping[str, Any]) -> SeenSender:
 
 
 def _read_days(counts: Mapping[str, Any]) -> dict[date, int]:
-    return {date.fromisoformat(day): int(messages) for day, messages in counts.items()}
+    return {_day(day): int(messages) for day, messages in counts.items()}
+
+
+@lru_cache(maxsize=10_000)
+def _day(text: str) -> date:
+    """A few days stand in the file once for each sender: one value of each is enough."""
+    return date.fromisoformat(text)

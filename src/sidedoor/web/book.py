@@ -5,6 +5,7 @@ A page never waits long for a large report: while a newer one is being read, the
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from contextlib import suppress
@@ -16,12 +17,14 @@ from threading import Lock
 from sidedoor.audit.model import Audit, Sender
 from sidedoor.plan.model import Plan
 from sidedoor.report import kept_audit, kept_plan, kept_report, plan_json, tenant_json
+from sidedoor.report.answer import Answer, answer
 from sidedoor.watch import seen
 from sidedoor.watch.seen import Seen, SeenSender
 from sidedoor.watch.workspace import Workspace
 
 PLAN = "plan"
 WHAT_IF = "whatif.json.gz"
+_LARGE = 2_000  # senders
 _PATIENCE = 0.1  # seconds a page waits for a newer report
 _FILES = (kept_report.NAME, tenant_json.NAME, seen.NAME, WHAT_IF, f"{PLAN}/{plan_json.NAME}")
 Stamp = tuple[tuple[int, int, int] | None, ...]
@@ -43,6 +46,11 @@ class Book:
     def by_id(self) -> Mapping[str, Sender]:
         """The report's senders."""
         return {sender.id: sender for sender in self.audit.senders}
+
+    @cached_property
+    def answer(self) -> Answer:
+        """The audit's answer in words."""
+        return answer(self.audit)
 
     def seen_of(self, sender: str) -> SeenSender:
         """Days, places and refusals of one sender; empty where the history did not keep them."""
@@ -109,4 +117,9 @@ class Shelf:
     def _read(self) -> Book | None:
         book = read_book(self._workspace)
         self._book = book
+        if book is not None and len(book.audit.senders) > _LARGE:
+            # Millions of values without a cycle among them: to look through all of these again and again takes the
+            # collector longer than a page may take. What is let go of is freed all the same.
+            gc.collect()
+            gc.freeze()
         return book

@@ -116,7 +116,7 @@ def _tests(query: SenderQuery, today: date) -> list[_Test]:
 def _words(search: str) -> Iterable[_Test]:
     """Every word must stand somewhere."""
     for word in search.casefold().split()[:10]:
-        yield lambda entry, word=word: word in entry.searched  # type: ignore[misc]
+        yield lambda entry, word=word: entry.has(word)  # type: ignore[misc]
 
 
 def _facts(query: SenderQuery) -> Iterable[_Test]:

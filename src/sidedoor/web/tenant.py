@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 
 from sidedoor.mail.fact import Fact, Unknown
+from sidedoor.store.model import Alert
 from sidedoor.store.tenant import TenantStore
 from sidedoor.tenant.codec import CodecError
 from sidedoor.watch import baseline_json
 from sidedoor.watch.sight import Baseline
 from sidedoor.watch.workspace import Workspace
 from sidedoor.web.book import Book, Shelf, Stamp
-from sidedoor.web.roll import Roll, roll_of
+from sidedoor.web.roll import Roll, decided_anew, roll_of
 
 Clock = Callable[[], datetime]
+Mark = tuple[tuple[int, datetime | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rolled:
+    """A roll, and what it is of."""
+
+    stamp: Stamp
+    runs: Mark
+    revision: int
+    roll: Roll
 
 
 class Tenant:
@@ -30,8 +43,9 @@ class Tenant:
         self._store: TenantStore | None = None
         self._shelf = Shelf(workspace, readers)
         self._lock = Lock()
-        self._roll: tuple[Stamp, int, Roll] | None = None
-        self._baseline: tuple[object, Fact[Baseline | None]] | None = None
+        self._roll: _Rolled | None = None
+        self._alerts: tuple[int, list[Alert]] | None = None
+        self._baseline: tuple[Mark, Fact[Baseline | None]] | None = None
 
     @property
     def name(self) -> str:
@@ -55,20 +69,34 @@ class Tenant:
         store = self.store
         revision = store.revision()
         kept = self._roll
-        if kept is not None and kept[:2] == (book.stamp, revision):
-            return kept[2]
-        roll = roll_of(book, store.sender_keys(), store.decisions())
-        self._roll = (book.stamp, revision, roll)
+        if kept is not None and (kept.stamp, kept.revision) == (book.stamp, revision):
+            return kept.roll
+        runs, decisions = self._runs(), store.decisions()
+        if kept is not None and (kept.stamp, kept.runs) == (book.stamp, runs):
+            roll = decided_anew(kept.roll, decisions)
+        else:  # a run has ended: senders may have other keys
+            roll = roll_of(book, store.sender_keys(), decisions)
+        self._roll = _Rolled(book.stamp, runs, revision, roll)
         return roll
+
+    def open_alerts(self) -> list[Alert]:
+        """Alerts that are not over, as of now. Raises SidedoorError."""
+        revision = self.store.revision()
+        kept = self._alerts
+        if kept is None or kept[0] != revision:
+            kept = self._alerts = (revision, self.store.open_alerts())
+        return kept[1]
+
+    def _runs(self) -> Mark:
+        """Another one when a run has begun or ended."""
+        return tuple((run.number, run.ended) for run in self.store.last_runs(2))
 
     def baseline(self) -> Fact[Baseline | None]:
         """What was accepted, as of the last run that ended or the last answer given here; None before the first run.
 
         It is large, and every run keeps it anew; so it is read once a run, and not for each page.
         """
-        runs = self.store.last_runs(2)
-        mark = tuple((run.number, run.ended) for run in runs)
-        kept = self._baseline
+        mark, kept = self._runs(), self._baseline
         if kept is None or kept[0] != mark:
             kept = self._baseline = (mark, self._read_baseline())
         return kept[1]

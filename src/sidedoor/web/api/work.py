@@ -74,6 +74,15 @@ def acknowledge_alert(tenant: Here, visitor: Who, alert_id: AlertId) -> Response
 
 
 @router.post(
+    "/tenants/{tenant}/alerts/{alert_id}/accept", response_model=AlertView, responses=errors(404, 409), tags=["alerts"]
+)
+@needs(Role.OPERATOR)
+def accept_alert(tenant: Here, visitor: Who, alert_id: AlertId) -> Response:
+    """Say that what it is about is right as it is. The baseline takes it, and the next run closes the alert."""
+    return told(alerts.accept(tenant, alert_id, visitor))
+
+
+@router.post(
     "/tenants/{tenant}/alerts/{alert_id}/snooze", response_model=AlertView, responses=errors(404), tags=["alerts"]
 )
 @needs(Role.OPERATOR)

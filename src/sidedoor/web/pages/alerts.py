@@ -59,6 +59,14 @@ def acknowledge(tenant: Here, visitor: Who, alert_id: str) -> Response:
     return back(at(tenant, "alerts", alert_id), "acknowledged")
 
 
+@router.post("/t/{tenant}/alerts/{alert_id}/accept")
+@needs(Role.OPERATOR)
+def accept(tenant: Here, visitor: Who, alert_id: str) -> Response:
+    """Say that it is right as it is: the next run does not find it any more."""
+    service.accept(tenant, alert_id, visitor)
+    return back(at(tenant, "alerts", alert_id), "accepted")
+
+
 @router.post("/t/{tenant}/alerts/{alert_id}/snooze")
 @needs(Role.OPERATOR)
 def snooze(tenant: Here, visitor: Who, alert_id: str, days: Annotated[int, Form(ge=0, le=366)]) -> Response:

@@ -11,14 +11,12 @@ from fastapi import Depends, Path, Request
 from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from sidedoor.store.model import Alert
 from sidedoor.web.access.access import admit, site_of
 from sidedoor.web.access.roles import Role
 from sidedoor.web.access.visitor import NOBODY, Visitor
 from sidedoor.web.book import Book
 from sidedoor.web.problems import Problem
 from sidedoor.web.render import page
-from sidedoor.web.roll import waiting
 from sidedoor.web.site import Site
 from sidedoor.web.tenant import Tenant
 
@@ -80,13 +78,9 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
 
 
 def _counts(tenant: Tenant) -> dict[str, int]:
-    book, alerts = tenant.book(), tenant.store.open_alerts()
-    roll = () if book is None else tenant.roll(book).entries
-    return {"alerts": sum(1 for alert in alerts if _new(alert)), "senders": len(waiting(roll))}
-
-
-def _new(alert: Alert) -> bool:
-    return alert.acknowledged_at is None
+    book = tenant.book()
+    new = [alert for alert in tenant.open_alerts() if alert.acknowledged_at is None]
+    return {"alerts": len(new), "senders": 0 if book is None else len(tenant.roll(book).waiting)}
 
 
 def no_report(request: Request) -> HTMLResponse:

@@ -24,9 +24,9 @@ def plan(request: Request, tenant: Here, book: Report) -> Response:
     if book is None:
         return no_report(request)
     view = planning.plan(tenant, book)
-    names = {entry.key: entry.sender.name for entry in tenant.roll(book).entries}
+    entries = tenant.roll(book).by_key
     return render(
-        request, "plan.html.j2", plan=view, names=names, folders=planning.FOLDERS, is_done=planning.is_done,
+        request, "plan.html.j2", plan=view, entries=entries, folders=planning.FOLDERS, is_done=planning.is_done,
         replan=False,
     )  # fmt: skip
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from sidedoor.store.errors import NotThereError
+from sidedoor.errors import UsageError
+from sidedoor.store.errors import NotThereError, RunningError
 from sidedoor.store.model import Alert, AlertFilter, Severity
 from sidedoor.store.tenant import TenantStore
+from sidedoor.watch.accept import acceptable
 from sidedoor.web.access.visitor import Visitor
 from sidedoor.web.problems import Problem
 from sidedoor.web.service.describe import doc
@@ -48,6 +50,7 @@ class AlertView:
     acknowledged_by: str
     snoozed_until: datetime | None
     sender: Annotated[str | None, doc("Key of the sender that it is about.")]
+    acceptable: Annotated[bool, doc("Whether a person may say that it is right as it is.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ def view(alert: Alert, senders: frozenset[str]) -> AlertView:
         tuple(EvidenceOf(name, value) for name, value in finding.evidence), alert.recovered_at is None, finding.since,
         alert.raised_at, alert.seen_at, alert.recovered_at, alert.acknowledged_at, alert.acknowledged_by,
         alert.snoozed_until, finding.subject if finding.subject in senders else None,
+        alert.recovered_at is None and acceptable(alert),
     )  # fmt: skip
 
 
@@ -115,6 +119,24 @@ def acknowledge(tenant: Tenant, alert_id: str, visitor: Visitor) -> AlertView:
     return _answered(tenant, lambda store, at: store.acknowledge(alert_id, visitor.who, visitor.via, at))
 
 
+def accept(tenant: Tenant, alert_id: str, visitor: Visitor) -> AlertView:
+    """Take what it is about into the baseline. Raises Problem where that cannot be."""
+    from sidedoor.watch.answering import accept_alert
+
+    try:
+        found = accept_alert(
+            tenant.workspace, tenant.store, alert_id, who=visitor.who, via=visitor.via, at=tenant.clock()
+        )
+    except NotThereError:
+        raise _NOT_THERE from None
+    except RunningError:
+        raise Problem(409, "A run is under way; try again when it is over.", headers={"Retry-After": "60"}) from None
+    except UsageError as error:
+        raise Problem(409, f"It cannot be accepted: {error}.") from error
+    tenant.forget_baseline()
+    return view(found, _senders(tenant))
+
+
 def snooze(tenant: Tenant, alert_id: str, until: datetime | None, visitor: Visitor) -> AlertView:
     """No message about it before `until`, a year at most; None ends a snooze. Raises Problem."""
     now = tenant.clock()
@@ -135,4 +157,4 @@ def _answered(tenant: Tenant, answer: Callable[[TenantStore, datetime], Alert]) 
 
 def _senders(tenant: Tenant) -> frozenset[str]:
     book = tenant.book()
-    return frozenset() if book is None else frozenset(tenant.roll(book).by_key)
+    return frozenset() if book is None else tenant.roll(book).keys

@@ -31,7 +31,7 @@ def _told(tenant: Tenant) -> TenantFigures:
     runs = store.last_runs(_RUNS)
     last = next((run for run in runs if run.ended is not None), None)
     done = next((run for run in runs if run.outcome == _DONE), None)
-    alerts = Counter((each.finding.severity.value, each.finding.kind) for each in store.open_alerts())
+    alerts = Counter((each.finding.severity.value, each.finding.kind) for each in tenant.open_alerts())
     seen = TenantFigures(
         tenant.name, alerts=alerts, last_run=runs[0].started if runs else None,
         last_success=None if done is None else done.ended,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from sidedoor.audit.model import DayCount, Verdict
-from sidedoor.report.answer import answer
 from sidedoor.store.model import Run
 from sidedoor.watch.sight import Baseline
 from sidedoor.web.book import Book
-from sidedoor.web.roll import Due, Entry, Roll, waiting
+from sidedoor.web.roll import Due
 from sidedoor.web.service import alerts as alerting
 from sidedoor.web.service.alerts import AlertView, SeverityCount
 from sidedoor.web.service.describe import doc
@@ -93,9 +92,9 @@ def morning(tenant: Tenant, book: Book) -> Morning:
     """The page's facts. Raises SidedoorError."""
     store, now = tenant.store, tenant.clock()
     roll, today = tenant.roll(book), now.date()
-    alerts = store.open_alerts()
-    answered = answer(book.audit)
-    wait, due = waiting(roll.entries), _due(roll, today)
+    alerts = tenant.open_alerts()
+    answered = book.answer
+    wait, due = roll.waiting, [entry for entry in roll.dated if entry.due(today) in {Due.OVERDUE, Due.SOON}]
     window = book.audit.window
     runs = store.last_runs(1)
     return Morning(
@@ -105,11 +104,18 @@ def morning(tenant: Tenant, book: Book) -> Morning:
         stale=window is not None and now - window[1] > STALE,
         door=door_of(tenant, book),
         readiness=Readiness(answered.state, answered.headline, answered.sentence, answered.why),
-        loss=_loss(roll),
+        loss=Loss(
+            roll.refused[Verdict.LEGITIMATE],
+            roll.refused[Verdict.UNCLEAR],
+            roll.refused[Verdict.SPOOFING],
+            roll.unknown,
+            roll.losing[Verdict.LEGITIMATE],
+            roll.losing[Verdict.UNCLEAR],
+        ),
         senders=len(roll.entries),
         messages=book.audit.coverage.messages,
         alerts=alerting.counts(alerts),
-        top_alerts=tuple(alerting.view(alert, frozenset(roll.by_key)) for alert in alerts[:SHOWN]),
+        top_alerts=tuple(alerting.view(alert, roll.keys) for alert in alerts[:SHOWN]),
         waiting=len(wait),
         top_waiting=tuple(row_of(entry, book, today) for entry in wait[:SHOWN]),
         overdue=sum(1 for entry in due if entry.due(today) is Due.OVERDUE),
@@ -138,24 +144,3 @@ def door_of(tenant: Tenant, book: Book) -> Door:
         proofs.append(by_refusals(len(bounced), bounced[0].at))
     closed = baseline.closed_since if isinstance(baseline, Baseline) else None
     return door(proofs, closed)
-
-
-def _due(roll: Roll, today: date) -> list[Entry]:
-    """Senders that should have moved, or have to within a week, the longest overdue first."""
-    found = [entry for entry in roll.entries if entry.due(today) in {Due.OVERDUE, Due.SOON}]
-    return sorted(found, key=lambda entry: (entry.decision.due or today, entry.key))
-
-
-def _loss(roll: Roll) -> Loss:
-    """Counted anew, because a person's word may differ from the audit's."""
-    refused = dict.fromkeys(Verdict, 0)
-    senders = dict.fromkeys(Verdict, 0)
-    unknown = 0
-    for entry in roll.entries:
-        refused[entry.assessment] += entry.sender.would_reject
-        unknown += entry.sender.would_reject_unknown
-        senders[entry.assessment] += entry.stands_in_the_way
-    return Loss(
-        refused[Verdict.LEGITIMATE], refused[Verdict.UNCLEAR], refused[Verdict.SPOOFING], unknown,
-        senders[Verdict.LEGITIMATE], senders[Verdict.UNCLEAR],
-    )  # fmt: skip

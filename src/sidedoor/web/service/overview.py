@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated
 
 from sidedoor.errors import SidedoorError
-from sidedoor.web.roll import Due, waiting
+from sidedoor.web.roll import Due
 from sidedoor.web.service import alerts as alerting
 from sidedoor.web.service.alerts import SeverityCount
 from sidedoor.web.service.describe import doc
@@ -46,12 +46,12 @@ def _row(tenant: Tenant) -> TenantRow:
 
 def _told(tenant: Tenant) -> TenantRow:
     book, store, today = tenant.book(), tenant.store, tenant.clock().date()
-    runs, alerts = store.last_runs(1), alerting.counts(store.open_alerts())
+    runs, alerts = store.last_runs(1), alerting.counts(tenant.open_alerts())
     last = run_of(runs[0]) if runs else None
     if book is None:
         return TenantRow(tenant.name, True, DoorState.UNKNOWN, "", alerts, 0, 0, None, last)
-    entries = tenant.roll(book).entries
+    roll = tenant.roll(book)
     return TenantRow(
-        tenant.name, True, door_of(tenant, book).state, book.audit.readiness.state, alerts, len(waiting(entries)),
-        sum(1 for entry in entries if entry.due(today) is Due.OVERDUE), book.audit.generated_at, last,
+        tenant.name, True, door_of(tenant, book).state, book.audit.readiness.state, alerts, len(roll.waiting),
+        sum(1 for entry in roll.dated if entry.due(today) is Due.OVERDUE), book.audit.generated_at, last,
     )  # fmt: skip

@@ -149,7 +149,7 @@ def plan(tenant: Tenant, book: Book) -> PlanView:
         return NO_PLAN
     roll, files = tenant.roll(book), files_of(book)
     steps = tuple(_step(each, book, roll, _ticks(tenant), files) for each in made.changes)
-    decided = [entry.decision.at for entry in roll.entries if entry.decision.at is not None]
+    decided = (entry.decision.at for entry in roll.entries if entry.decision.at is not None)
     return PlanView(
         True, made.generated_at, any(at > words.utc(made.generated_at) for at in decided), made.ready, steps,
         sum(1 for step in steps if is_done(step)), tuple(_blocker(each, roll) for each in made.blockers),
@@ -266,7 +266,7 @@ def _dates(made: Plan, roll: Roll) -> list[DateView]:
     found = [DateView(each.on, each.text, each.source, None) for each in made.deadlines]
     found += [
         DateView(entry.decision.due, f"{entry.sender.name} is to have moved", entry.decision.owner, entry.key)
-        for entry in roll.entries
+        for entry in roll.dated
         if entry.decision.due is not None
     ]
     return sorted(found, key=lambda each: (each.on, each.text))
