@@ -39,4 +39,4 @@ def _count_on(copy: Connection, tables: list[Table]) -> None:
     for table in (each for each in tables if list(each.primary_key.columns.keys()) == ["id"]):
         sequence = func.pg_get_serial_sequence(literal(table.name), "id")
         highest = select(func.coalesce(func.max(table.c.id), 0) + 1).scalar_subquery()
-        copy.execute(select(func.setval(sequence, highest, False)))  # noqa: FBT003  # SQL has no names here
+        copy.execute(select(func.setval(sequence, highest, False)))  # SQL has no names here

@@ -97,7 +97,7 @@ class Store(Sessions):
 
     def copy_to(self, target: Store) -> dict[str, int]:
         """Copy all tenants into an empty store; returns the rows of each table. Raises UsageError where it has some."""
-        return copy_rows(self._database, target._database)  # noqa: SLF001  # a store, too
+        return copy_rows(self._database, target._database)  # a store, too
 
     def _number(self, name: str) -> int | None:
         with self._database.read() as connection:
