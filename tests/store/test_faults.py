@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from sidedoor.errors import OutputError, UnreachableError
 from sidedoor.store.changes import Changes
 from sidedoor.store.errors import RunningError
+from sidedoor.store.model import TrailEntry
 from sidedoor.store.store import Store, open_store
 from tests.store.child import BEFORE, mine, state
 from tests.store.postgres import MISSING, Postgres
@@ -94,8 +96,8 @@ def test_of_two_that_decide_one_is_told(url: str) -> None:
 
 def test_a_token_is_taken_by_one_of_two(url: str) -> None:
     with open_store(url) as store:
-        store.put_token("0" * 64, "sign-in", NOW.replace(year=2027), "for you")
-    assert sorted(race(url, "token"), key=str) == [None, {"value": "for you"}]
+        store.put_token("0" * 64, "sign-in", NOW.replace(year=2027), {"for": "you"})
+    assert sorted(race(url, "token"), key=str) == [None, {"for": "you"}]
     with open_store(url) as store:
         assert store.take_token("0" * 64, "sign-in", NOW) is None
 
@@ -131,6 +133,21 @@ def test_a_run_that_is_killed_lets_go(url: str) -> None:
             except RunningError:
                 continue
         pytest.fail("the lock outlived its holder")
+
+
+def test_threads_of_one_process_do_not_get_in_each_others_way(store: Store) -> None:
+    tenant = store.tenant(DOMAIN)
+
+    def work(number: int) -> int:
+        for step in range(10):
+            tenant.put_value(f"mark-{number}", step)
+            assert tenant.value(f"mark-{number}") == step
+            tenant.note(TrailEntry(NOW, str(number), "cli", "test", str(step)))
+        return len(tenant.trail("9"))
+
+    with ThreadPoolExecutor(12) as threads:
+        assert all(threads.map(work, range(24)))
+    assert len(tenant.trail(limit=1_000)) == 240
 
 
 def nothing_of(store: Store) -> bool:

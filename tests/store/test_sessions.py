@@ -41,11 +41,13 @@ def test_all_sessions_of_a_person_end_together(store: Store) -> None:
 def test_a_token_counts_once_and_for_its_purpose(store: Store) -> None:
     store.put_token(TOKEN, "sign-in", NOW + HOUR, {"role": "admin"})
     assert store.take_token(TOKEN, "other", NOW) is None
-    assert store.take_token(TOKEN, "sign-in", NOW) == {"value": {"role": "admin"}}
+    assert store.take_token(TOKEN, "sign-in", NOW) == {"role": "admin"}
     assert store.take_token(TOKEN, "sign-in", NOW) is None
 
 
 def test_a_token_that_is_over_does_not_count(store: Store) -> None:
+    store.put_token(TOKEN, "sign-in", NOW + HOUR)
+    assert store.take_token(TOKEN, "sign-in", NOW) == {}
     store.put_token(TOKEN, "sign-in", NOW + HOUR)
     assert store.take_token(TOKEN, "sign-in", NOW + HOUR) is None
 
