@@ -44,6 +44,7 @@ def test_what_was_said_stands_in_it() -> None:
         ('domain = "contoso.com"\n[alerts.thresholds]\nburst_factor = 0.5', 3, "burst_factor = 0.5"),
         ('domain = "contoso.com"\n[retention]\nhistory_days = true', 3, "history_days = True"),
         ('domain = "contoso.com"\nswitches = 3', 2, "3"),
+        ('domain = "contoso.com"\n[inputs]\ntrace_sender = ["auto"]', 3, "trace_sender = ['auto']"),
         ('domain = "contoso.com"\n[certificates]\n"Inbound; from" = 7', 3, "Inbound; from = 7"),
         ('domain = "contoso.com"\n\n= 3', 3, "no TOML"),
         ('domain = "contoso.com"\n[alerts]\n[alerts]\n', 3, "no TOML"),
