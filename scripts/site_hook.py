@@ -1,0 +1,45 @@
+"""MkDocs calls this while it builds the site: it adds the pages that are made from the code, and completes the navigation."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "src")]  # the reference is of this tree, whatever is installed
+
+from sitegen.nav import NavigationError, completed
+from sitegen.outside import relinked
+from sitegen.pages import generated
+
+_made: dict[str, str] = {}
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Make the pages, and put them into the navigation."""
+    _made.clear()
+    _made.update(generated(ROOT))
+    docs = Path(config.docs_dir)
+    written = sorted(path.relative_to(docs).as_posix() for path in docs.rglob("*.md"))
+    try:
+        config.nav = completed(config.nav or [], [*_made, *written], frozenset(config.extra["later"]))
+    except NavigationError as error:
+        raise PluginError(str(error)) from error
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Lay the pages beside those of docs/."""
+    for path, content in _made.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
+    """Lead links to files outside docs/ to where the site has them."""
+    return relinked(markdown, page.file.src_uri)

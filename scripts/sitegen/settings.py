@@ -1,0 +1,137 @@
+"""Every setting of sidedoor.toml: the template says what it means, the parser what may stand there."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from sitegen.members import UnexplainedError
+from sitegen.text import anchor, code, prose, table
+
+from sidedoor.errors import InputError
+from sidedoor.toml_file import TomlFile
+from sidedoor.watch.settings import Settings, parse_settings
+from sidedoor.watch.template import settings_text
+
+PATH = "reference/settings.md"
+# What the template leaves out, since few need it.
+_SELDOM = {
+    ("inputs", "catalogue"): "senders of your own (docs/catalogue.md)",
+    ("collect", "token_env"): "the environment variable with an access token made elsewhere",
+    ("collect", "cloud"): "which of Microsoft's clouds the tenant is in",
+    ("collect", "base_url"): "Exchange Online at another address: a twin, a test",
+    ("collect", "graph_url"): "Graph at another address",
+    ("probe", "recipient"): "whom the probe names as recipient; postmaster of the domain if not given",
+    ("alerts", "channels"): "whom to tell, a table `[[alerts.channels]]` each",
+}
+_HEAD = """# Settings of a workspace
+
+`sidedoor init DOMAIN` writes them into `sidedoor.toml` of the folder it makes: what was said on the command line, and
+all else as comments with its default. A key that is not known, or a value that does not fit, is refused with the line
+it stands on. Paths are relative to the workspace. What is secret (a password, a webhook's address) stays in the
+environment: `"env:NAME"` stands for the value of the variable.
+
+On top of the file stands `domain`, an accepted domain of the tenant: the only setting that must be there.
+"""
+_FREE = """## `[certificates]`
+
+A line for each connector that asks for a certificate: its name in the tenant, and where its certificate can be seen,
+as a PEM file or as `HOST:PORT` of a server that shows it.
+
+## `[switches]`
+
+Answers to open questions about Exchange Online, by name ([the switches](rule-tables.md#switches)).
+"""
+
+
+class Setting(NamedTuple):
+    """One key: its default as TOML, what it means, and what the parser expects."""
+
+    table: str
+    key: str
+    default: str
+    meaning: str
+    expected: str
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """(path, Markdown) of the page."""
+    parts = [_HEAD]
+    found = list(all_settings())
+    for name in dict.fromkeys(each.table for each in found):
+        rows = (_row(each) for each in found if each.table == name)
+        parts += [f"## `[{name}]`\n", table(("key and default", "meaning"), rows)]
+    yield PATH, "\n".join([*parts, _FREE])
+
+
+def _row(each: Setting) -> tuple[str, str]:
+    key = anchor(f"{each.table}-{each.key}") + code(f"{each.key} = {each.default}")
+    return key, f"{prose(each.meaning)}<br>*{prose(each.expected)}*"
+
+
+def all_settings() -> Iterator[Setting]:
+    """Every setting, table by table, in the template's order first. Raises UnexplainedError."""
+    told = dict(_template())
+    known = dict(_dataclasses())
+    for place in sorted({*told, *known}, key=lambda each: _rank(each, [*told, *known])):
+        default, meaning = told.get(place, (known.get(place, '""'), _SELDOM.get(place, "")))
+        if not meaning:
+            raise UnexplainedError(f"[{place[0]}] {place[1]}: say in watch/template.py what it means")
+        yield Setting(*place, default, meaning, expected(*place))
+
+
+def _rank(place: tuple[str, str], places: list[tuple[str, str]]) -> tuple[int, int]:
+    tables = list(dict.fromkeys(each[0] for each in places))
+    return tables.index(place[0]), places.index(place)
+
+
+def _template() -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
+    """(table, key) -> (default as written, meaning) of the commented lines of the template."""
+    name = ""
+    for line in settings_text("contoso.com").partition("# Whom to tell")[0].splitlines():
+        if header := re.fullmatch(r"\[([\w.]+)\]", line):
+            name = header[1]
+        elif row := re.fullmatch(r"# (\w+) = (.+?)\s+# (.+)", line):
+            yield (name, row[1]), (row[2], row[3])
+
+
+def _dataclasses() -> Iterator[tuple[tuple[str, str], str]]:
+    """(table, key) -> default as TOML, of the tables that the parser fills into a class of their own."""
+    empty = Settings("contoso.com")
+    for each in dataclasses.fields(empty):
+        value = getattr(empty, each.name)
+        if dataclasses.is_dataclass(value):
+            yield from _fields(each.name, value)
+
+
+def _fields(name: str, value: object) -> Iterator[tuple[tuple[str, str], str]]:
+    assert dataclasses.is_dataclass(value)
+    for each in dataclasses.fields(value):
+        inner = getattr(value, each.name)
+        if dataclasses.is_dataclass(inner):
+            yield from _fields(f"{name}.{each.name}", inner)
+        else:
+            yield (name, each.name), _toml(inner)
+
+
+def _toml(value: object) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
+
+
+def parsed(lines: Mapping[tuple[str, str], str]) -> Settings:
+    """The settings of a file with these keys. Raises InputError."""
+    body = "".join(f"[{name}]\n{key} = {value}\n" for (name, key), value in lines.items())
+    return parse_settings(TomlFile(f'domain = "contoso.com"\n{body}', "sidedoor.toml", "settings"))
+
+
+def expected(name: str, key: str) -> str:
+    """What the parser says when it finds a table where a value belongs. Raises UnexplainedError where it does not."""
+    try:
+        parsed({(name, key): "{}"})
+    except InputError as error:
+        if not error.found.startswith("the key "):
+            return error.expected
+    raise UnexplainedError(f"[{name}] {key}: the parser does not know it")
