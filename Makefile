@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Within .venv, so that whoever removes it removes what is said of it.
 STAMPS := .venv/stamps
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean format
+.PHONY: help demo test check bench clean format docs
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -24,6 +24,10 @@ $(STAMPS)/apt: scripts/setup.sh | $(STAMPS)/venv
 	@bash scripts/setup.sh apt
 	@touch $@
 
+$(STAMPS)/docs: $(STAMPS)/venv
+	@$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@
+
 demo: $(STAMPS)/venv ## make an invented tenant, audit it, say where the report lies
 	@bash scripts/demo.sh
 
@@ -31,16 +35,20 @@ test: $(STAMPS)/dev $(STAMPS)/apt ## run all tests
 	@$(BIN)/python -m pytest -n 2 -rs
 
 check: $(STAMPS)/dev $(STAMPS)/apt ## format, lint, types, import contracts, tests; leaves the tree clean
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks scripts
+	$(BIN)/ruff check src tests benchmarks scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 -rs
 	@bash scripts/clean_tree.sh
 
 format: $(STAMPS)/dev ## let ruff format and mend what it can
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks scripts
+	$(BIN)/ruff check --fix src tests benchmarks scripts
+
+docs: $(STAMPS)/docs ## build the site of docs/ into build/site; warnings are errors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "The site lies in build/site: open build/site/index.html"
 
 bench: $(STAMPS)/dev ## run the benchmarks one after another; each prints ratios
 	@$(BIN)/python -m pip install --quiet --editable '.[bench]'

@@ -1,4 +1,4 @@
-"""MkDocs calls this while it builds the site: it adds the pages that are made from the code, and completes the navigation."""
+"""MkDocs calls this while it builds: it adds the pages that are made from the code, and completes the navigation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "src")]  # the reference is of this tree, whatever is installed
+sys.path.insert(0, str(ROOT / "src"))  # the reference is of this tree, whatever is installed
+sys.path.insert(0, str(ROOT / "scripts"))
 
 from sitegen.nav import NavigationError, completed
 from sitegen.outside import relinked

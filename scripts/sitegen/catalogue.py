@@ -6,11 +6,10 @@ import dataclasses
 from collections.abc import Iterator
 from enum import Enum
 
-from sitegen.members import meanings
-from sitegen.text import code, plain, prose
-
 from sidedoor.catalogue.catalogue import load_catalogue
 from sidedoor.catalogue.entry import Entry, Kind, OwnDomain
+from sitegen.members import meanings
+from sitegen.text import code, plain, prose
 
 PATH = "reference/catalogue-entries.md"
 _SHARED = {
@@ -46,8 +45,8 @@ hide: [toc]
 ---
 # Catalogue entries
 
-{len(entries)} services and kinds of devices that the [catalogue](../catalogue.md) knows. It puts a name beside a sender and
-says what to do about it. It weighs nothing in an assessment, and what it does not say is unknown, never no.
+{len(entries)} services and kinds of devices that the [catalogue](../catalogue.md) knows. It puts a name beside a
+sender and says what to do about it. It weighs nothing in an assessment, and what it does not say is unknown, never no.
 """
     kinds = [(kind, text) for kind, (_, text) in zip(Kind, meanings(Kind), strict=True)]
     shown = [(kind, text, [each for each in entries if each.kind is kind]) for kind, text in kinds]
@@ -65,12 +64,13 @@ def _title(kind: Kind) -> str:
 
 
 def _section(entry: Entry) -> str:
-    own = dict(meanings(OwnDomain))[entry.sends.own_domain.value]
+    own = entry.sends.own_domain.value
+    meaning = prose(dict(meanings(OwnDomain))[own])
     lines = [
         f"### {plain(entry.name)} {{#entry-{entry.id}}}\n",
         prose(entry.advice) + "\n",
         f"- Id {code(entry.id)}, of {plain(entry.vendor)}.",
-        f"- Envelope sender in your domain: {plain(entry.sends.own_domain.value)} ({prose(own)}). {prose(entry.sends.how)}",
+        f"- Envelope sender in your domain: {plain(own)} ({meaning}). {prose(entry.sends.how)}",
         f"- {_SHARED[entry.shared_addresses]}",
     ]
     if supports := ", ".join(_supports(entry)):

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
-from sitegen.text import anchor, code, plain, prose, table
 
 from sidedoor.cli.main import COMMANDS, sidedoor
+from sitegen.text import anchor, code, plain, prose, table
 
 FOLDER = "reference/commands/"
 _UP = "../../"
@@ -50,7 +50,7 @@ def _index() -> str:
         [
             "# Commands\n",
             "    sidedoor [OPTIONS] COMMAND [ARGS]...\n",
-            prose(_help(sidedoor)[0], _UP) + " What a command answers by its exit code is in [exit codes](../exit-codes.md).\n",
+            f"{prose(_help(sidedoor)[0], _UP)} What an exit code answers: [exit codes](../exit-codes.md).\n",
             table(("command", "what it does"), rows),
             "## Options before the command\n",
             _options(sidedoor, whole),
@@ -66,7 +66,10 @@ def _page(name: str, used: Mapping[str, str]) -> str:
         for each in command.list_commands(click.Context(command)):
             below = command.commands[each]
             context = click.Context(command, info_name=name, parent=whole)
-            parts += [f"## sidedoor {name} {each}\n", *_sections(below, click.Context(below, info_name=each, parent=context))]
+            parts += [
+                f"## sidedoor {name} {each}\n",
+                *_sections(below, click.Context(below, info_name=each, parent=context)),
+            ]
     if used:
         parts.append("## Used in\n")
         parts += [f"- [{plain(title)}]({_UP}{path})" for path, title in used.items()]

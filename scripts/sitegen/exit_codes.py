@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterator
 
 import click
-from sitegen.commands import found
-from sitegen.text import code, prose, table
 
 from sidedoor.cli import main
 from sidedoor.errors import SidedoorError
+from sitegen.commands import found
+from sitegen.text import code, prose, table
 
 PATH = "reference/exit-codes.md"
 
 
 def pages() -> Iterator[tuple[str, str]]:
     """(path, Markdown) of the page."""
-    yield PATH, "\n".join(["# Exit codes\n", _codes(), "## Errors\n", _errors(), "## When the answer is no\n", _answers()])
+    yield PATH, f"# Exit codes\n\n{_codes()}\n## Errors\n\n{_errors()}\n## When the answer is no\n\n{_answers()}"
 
 
 def _codes() -> str:
@@ -31,12 +31,13 @@ def _codes() -> str:
 
 
 def _errors() -> str:
+    kinds: list[type[SidedoorError]] = [SidedoorError, *SidedoorError.__subclasses__()]
     rows = [
         (str(kind.exit_code), prose((kind.__doc__ or "").partition("\n")[0]))
-        for kind in (SidedoorError, *SidedoorError.__subclasses__())
+        for kind in kinds
         if kind.__module__ == SidedoorError.__module__
     ]
-    intro = "Every complaint is one sentence on standard error: the file, the line, what was found and what was expected.\n\n"
+    intro = "A complaint is one sentence on standard error: file, line, what was found and what was expected.\n\n"
     return intro + table(("code", "when"), rows)
 
 

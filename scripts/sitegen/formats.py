@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sitegen.text import anchor, code, plain, prose, table
-
+from sidedoor.audit.coverage import SOURCES
 from sidedoor.evidence.interface import Format
 from sidedoor.evidence.registry import FORMATS
+from sitegen.text import anchor, code, plain, prose, table
 
 PATH = "reference/export-formats.md"
 _HEAD = """# Export formats in tables
@@ -19,7 +19,7 @@ it. How single facts are read: [export formats](../formats.md).
 
 def pages() -> Iterator[tuple[str, str]]:
     """(path, Markdown) of the page."""
-    yield PATH, "\n".join([_HEAD, *(_section(each) for each in FORMATS)])
+    yield PATH, "\n".join([_HEAD, *(_section(each) for each in FORMATS), _missing()])
 
 
 def _section(each: Format) -> str:
@@ -35,6 +35,12 @@ def _section(each: Format) -> str:
         rows = ((_facts(each, export), prose(export)) for export in exports)
         parts.append(table(("it cannot tell", "which export does"), rows))
     return "\n".join(parts)
+
+
+def _missing() -> str:
+    rows = ((code(fact), prose(source.why), prose(source.how_to_get_it)) for fact, source in SOURCES.items())
+    head = "## Facts that may be missing\n\n`coverage.missing` of report.json names them.\n\n"
+    return head + table(("fact", "why it matters", "how to get it"), rows)
 
 
 def _facts(each: Format, export: str) -> str:

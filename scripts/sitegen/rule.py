@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sitegen.members import enum_table
-from sitegen.text import anchor, code, plain, prose, table
-
 from sidedoor.policy.decision import Certainty, Step, Submission, Verdict
 from sidedoor.policy.reasons import REASONS
 from sidedoor.policy.replies import REPLIES
 from sidedoor.policy.switches import OPEN_QUESTIONS, SWITCHES
+from sitegen.members import enum_table
+from sitegen.text import anchor, code, plain, prose, table
 
 PATH = "reference/rule-tables.md"
 _HEAD = """# The rule in tables
 
-What [the rule](../rule.md) can answer, from the code. The same words stand in the answers of `sidedoor check`, in logs and
-in reports.
+What [the rule](../rule.md) can answer, from the code. The same words stand in the answers of `sidedoor check`, in logs
+and in reports.
 """
 
 

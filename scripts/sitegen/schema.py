@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sitegen.text import code, plain, prose, table
-
 from sidedoor.report.json_report import schema
+from sitegen.text import code, plain, prose, table
 
 PATH = "reference/report-schema.md"
 _HEAD = """# report.json
 
-Every key of `sidedoor/report/1`, from the JSON Schema in the package (`sidedoor/report/schema/report-1.schema.json`, in Python
-`sidedoor.report.json_report.schema()`). What other programs may rely on is in [the contract](../contract.md).
+Every key of `sidedoor/report/1`, from the JSON Schema in the package (`sidedoor/report/schema/report-1.schema.json`, in
+Python `sidedoor.report.json_report.schema()`). What other programs may rely on is in [the contract](../contract.md).
 """
 Node = Mapping[str, Any]
 

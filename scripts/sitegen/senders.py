@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sidedoor.audit.weights import WEIGHTS, Entry, ReasonKind
 from sitegen.members import enum_table
 from sitegen.text import code, plain, prose, table
-
-from sidedoor.audit.weights import WEIGHTS, Entry, ReasonKind
 
 PATH = "reference/weights.md"
 
@@ -17,13 +16,16 @@ def pages() -> Iterator[tuple[str, str]]:
     head = f"""# Weights of reasons
 
 A sender's score is the sum of the weights of its reasons. From {WEIGHTS.legitimate:g} on it is legitimate, from
-{WEIGHTS.spoofing:g} down spoofing, and unclear between them. Each reason links to what it means, why it weighs so, and how it
-misleads. Rules above the sum: [reasons](../reasons.md).
+{WEIGHTS.spoofing:g} down spoofing, and unclear between them. Each reason links to what it means, why it weighs so, and how
+it misleads. Rules above the sum: [reasons](../reasons.md).
 """
     parts = [head, "## Kinds of reasons\n", enum_table(ReasonKind)]
     for kind in ReasonKind:
         rows = (_row(entry) for entry in WEIGHTS.entries.values() if entry.kind is kind)
-        parts += [f"## {kind.value.capitalize()}\n", table(("reason", "weight", "what the report says", "looked at for"), rows)]
+        parts += [
+            f"## {kind.value.capitalize()}\n",
+            table(("reason", "weight", "what the report says", "looked at for"), rows),
+        ]
     yield PATH, "\n".join(parts)
 
 

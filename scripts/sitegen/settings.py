@@ -8,13 +8,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from sitegen.members import UnexplainedError
-from sitegen.text import anchor, code, prose, table
-
 from sidedoor.errors import InputError
 from sidedoor.toml_file import TomlFile
 from sidedoor.watch.settings import Settings, parse_settings
 from sidedoor.watch.template import settings_text
+from sitegen.members import UnexplainedError
+from sitegen.text import anchor, code, prose, table
 
 PATH = "reference/settings.md"
 # What the template leaves out, since few need it.

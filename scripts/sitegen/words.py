@@ -11,7 +11,8 @@ from sitegen.members import enum_table
 PATH = "reference/words.md"
 _HEAD = """# Words in the outputs
 
-Outputs, logs and settings use closed sets of words. Those of the rule itself are [in a table of their own](rule-tables.md).
+Outputs, logs and settings use closed sets of words. Those of the rule itself are
+[in a table of their own](rule-tables.md).
 """
 # (title, where the words are used, module, enum)
 _SHOWN = (
