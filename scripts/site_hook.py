@@ -10,14 +10,14 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "src"))  # the reference is of this tree, whatever is installed
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # of this tree, whatever is installed
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from sitegen.nav import NavigationError, completed
 from sitegen.outside import relinked
 from sitegen.pages import generated
 
+ROOT = Path(__file__).resolve().parents[1]
 _made: dict[str, str] = {}
 
 
@@ -42,5 +42,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
-    """Lead links to files outside docs/ to where the site has them."""
+    """Lead links to files outside docs/ to where the site has them. The first page needs no navigation beside it."""
+    if page.file.src_uri == "index.md":
+        page.meta["hide"] = ["navigation"]
     return relinked(markdown, page.file.src_uri)

@@ -17,6 +17,7 @@ _SHARED = {
     False: "Its addresses are the customer's own.",
     None: "Whether other customers send from the same addresses is unknown.",
 }
+_INITIALS = frozenset({"ups", "erp", "crm", "hr", "spf"})
 _SUPPORTS = {
     "certificate": "client certificate",
     "certificate_name": "name in it",
@@ -60,7 +61,8 @@ sender and says what to do about it. It weighs nothing in an assessment, and wha
 
 
 def _title(kind: Kind) -> str:
-    return plain(kind.value.replace("-", " ").capitalize())
+    words = [word.upper() if word in _INITIALS else word for word in kind.value.split("-")]
+    return plain(" ".join(words)[:1].upper() + " ".join(words)[1:])
 
 
 def _section(entry: Entry) -> str:

@@ -14,6 +14,7 @@ _HEAD = """# report.json
 Every key of `sidedoor/report/1`, from the JSON Schema in the package (`sidedoor/report/schema/report-1.schema.json`, in
 Python `sidedoor.report.json_report.schema()`). What other programs may rely on is in [the contract](../contract.md).
 """
+_COLUMNS = ("key", "holds", "meaning")
 Node = Mapping[str, Any]
 
 
@@ -21,9 +22,14 @@ def pages() -> Iterator[tuple[str, str]]:
     """(path, Markdown) of the page."""
     whole = schema()
     parts = [_HEAD, prose(whole["description"]) + "\n"]
-    for name, node in whole["properties"].items():
-        rows = list(_rows(name, node, whole["$defs"], required=name in whole["required"]))
-        parts += [f"## {code(name)}\n", table(("key", "holds", "meaning"), rows)]
+    sections = {
+        name: list(_rows(name, node, whole["$defs"], required=name in whole["required"]))
+        for name, node in whole["properties"].items()
+    }
+    parts += ["## On top\n", table(_COLUMNS, (rows[0] for rows in sections.values()))]
+    for name, rows in sections.items():
+        if len(rows) > 1:
+            parts += [f"## {code(name)}\n", table(_COLUMNS, rows[1:])]
     yield PATH, "\n".join(parts)
 
 

@@ -16,8 +16,8 @@ def pages() -> Iterator[tuple[str, str]]:
     head = f"""# Weights of reasons
 
 A sender's score is the sum of the weights of its reasons. From {WEIGHTS.legitimate:g} on it is legitimate, from
-{WEIGHTS.spoofing:g} down spoofing, and unclear between them. Each reason links to what it means, why it weighs so, and how
-it misleads. Rules above the sum: [reasons](../reasons.md).
+{WEIGHTS.spoofing:g} down spoofing, and unclear between them. Each reason links to what it means, why it weighs so, and
+how it misleads. Rules above the sum: [reasons](../reasons.md).
 """
     parts = [head, "## Kinds of reasons\n", enum_table(ReasonKind)]
     for kind in ReasonKind:

@@ -198,7 +198,7 @@ class Terminal:
 def missing_tools(commands: list[Typed]) -> list[str]:
     """Programs that the page types and this machine lacks."""
     words = {word for each in commands for word in re.findall(r"(?:^|\| )([a-z][\w.-]*)", each.command)}
-    return sorted(word for word in words - {"sidedoor", "echo", "cd", "export"} if shutil.which(word) is None)
+    return sorted(word for word in words - {"sidedoor", "echo", "export", "for"} if shutil.which(word) is None)
 
 
 @contextmanager
