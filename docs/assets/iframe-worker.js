@@ -1,31 +1,29 @@
 /* A browser gives no worker to a page that was opened from a folder, and the search of this site runs in one. For such
-   pages only, the script runs in a hidden frame instead. Served pages keep the browser's own worker. */
+   pages only, its script runs in a hidden frame instead. Served pages keep the browser's own worker. */
 if (location.protocol === "file:") {
   window.Worker = class extends EventTarget {
-    constructor(url) {
+    constructor(address) {
       super()
+      this.waiting = []
       const frame = document.createElement("iframe")
       frame.hidden = true
-      frame.title = "search"
-      this.waiting = []
-      this.ready = false
-      addEventListener("DOMContentLoaded", () => document.body.append(frame), { once: true })
-      if (document.body) document.body.append(frame)
-      const inside = frame.contentWindow
-      inside.postMessage = data => this.dispatchEvent(new MessageEvent("message", { data }))
-      const script = inside.document.createElement("script")
-      script.src = new URL(url, location.href).href
+      frame.title = "Search"
+      document.body.append(frame)
+      this.inside = frame.contentWindow
+      this.inside.postMessage = data => this.dispatchEvent(new MessageEvent("message", { data }))
+      const script = this.inside.document.createElement("script")
+      script.src = new URL(address, location.href).href
       script.onload = () => {
-        this.ready = true
-        this.waiting.splice(0).forEach(data => this.postMessage(data))
+        const waiting = this.waiting
+        this.waiting = null
+        waiting.forEach(data => this.postMessage(data))
       }
-      inside.document.body.append(script)
-      this.frame = frame
+      this.inside.document.body.append(script)
     }
 
     postMessage(data) {
-      if (!this.ready) this.waiting.push(data)
-      else this.frame.contentWindow.dispatchEvent(new MessageEvent("message", { data }))
+      if (this.waiting) this.waiting.push(data)
+      else this.inside.dispatchEvent(new MessageEvent("message", { data }))
     }
   }
 }

@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 HOWTOS = sorted((DOCS / "howto").glob("*.md"))
 PAGES = sorted(path for path in DOCS.rglob("*.md") if path.parent.name != "decisions")
-_VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
+_VOID = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+)
 _LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "embed": "src", "object": "data"}
 _LOADING_LINKS = frozenset({"stylesheet", "icon", "preload", "prefetch", "preconnect", "dns-prefetch", "modulepreload"})
 
@@ -146,13 +148,17 @@ def is_synopsis(line: str) -> bool:
 
 def complaint(line: str) -> str:
     """What click says against a command line, without running it; "" where it would run."""
+    rest = [word for word in shlex.split(line)[1:] if word != "--debug"]
+    command: click.Command = sidedoor
+    name = "sidedoor"
+    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        name = rest.pop(0)
+        found = command.get_command(click.Context(command), name)
+        if found is None:
+            return f"no command {name!r}"
+        command = found
     try:
-        arguments = shlex.split(line)[1:]
-        context = sidedoor.make_context("sidedoor", arguments)
-        while isinstance(context.command, click.Group):
-            name, command, rest = context.command.resolve_command(context, context.protected_args + context.args)
-            assert command is not None
-            context = command.make_context(name, rest, parent=context)
+        command.make_context(name, rest)
     except click.exceptions.Exit:  # --help, --version
         return ""
     except click.ClickException as error:
