@@ -33,13 +33,13 @@ def found(name: str) -> click.Command:
 
 
 def used_in(docs: Path) -> Mapping[str, Mapping[str, str]]:
-    """Command -> how-to's path below docs -> its title."""
+    """Command -> path below docs -> title: the page of that name, and how-tos that use it."""
     used: dict[str, dict[str, str]] = {}
-    for path in sorted((docs / "howto").glob("*.md")):
+    for path in [*sorted(docs.glob("*.md")), *sorted((docs / "howto").glob("*.md"))]:
         text = path.read_text(encoding="utf-8")
-        title = text.partition("\n")[0].lstrip("# ")
-        for name in re.findall(r"\bsidedoor ([a-z]+)\b", text):
-            used.setdefault(name, {})[f"howto/{path.name}"] = title
+        names = re.findall(r"\bsidedoor ([a-z]+)\b", text) if path.parent.name == "howto" else [path.stem]
+        for name in names:
+            used.setdefault(name, {})[path.relative_to(docs).as_posix()] = text.partition("\n")[0].lstrip("# ")
     return used
 
 
@@ -71,7 +71,7 @@ def _page(name: str, used: Mapping[str, str]) -> str:
                 *_sections(below, click.Context(below, info_name=each, parent=context)),
             ]
     if used:
-        parts.append("## Used in\n")
+        parts.append("## See also\n")
         parts += [f"- [{plain(title)}]({_UP}{path})" for path, title in used.items()]
     return "\n".join(parts) + "\n"
 
