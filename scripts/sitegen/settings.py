@@ -35,15 +35,15 @@ environment: `"env:NAME"` stands for the value of the variable.
 
 On top of the file stands `domain`, an accepted domain of the tenant: the only setting that must be there.
 """
-_FREE = """## `[certificates]`
-
-A line for each connector that asks for a certificate: its name in the tenant, and where its certificate can be seen,
-as a PEM file or as `HOST:PORT` of a server that shows it.
-
-## `[switches]`
-
-Answers to open questions about Exchange Online, by name ([the switches](rule-tables.md#switches)).
-"""
+# Tables whose keys are names of the user's own.
+_FREE = {
+    "alerts.channels": "A table for each channel that alerts go to, `[alerts.channels.NAME]`.",
+    "certificates": (
+        "A line for each connector that asks for a certificate: its name in the tenant, and where its certificate can "
+        "be seen, as a PEM file or as `HOST:PORT` of a server that shows it."
+    ),
+    "switches": "Answers to open questions about Exchange Online, by name ([the switches](rule-tables.md#switches)).",
+}
 
 
 class Setting(NamedTuple):
@@ -63,7 +63,14 @@ def pages() -> Iterator[tuple[str, str]]:
     for name in dict.fromkeys(each.table for each in found):
         rows = (_row(each) for each in found if each.table == name)
         parts += [f"## `[{name}]`\n", table(("key and default", "meaning"), rows)]
-    yield PATH, "\n".join([*parts, _FREE])
+    parts += [f"## `[{name}]`\n\n{_free(name)}\n" for name in _free_tables()]
+    yield PATH, "\n".join(parts)
+
+
+def _free(name: str) -> str:
+    if name not in _FREE:
+        raise UnexplainedError(f"[{name}]: say in scripts/sitegen/settings.py what it is")
+    return _FREE[name]
 
 
 def _row(each: Setting) -> tuple[str, str]:
@@ -99,21 +106,26 @@ def _template() -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
 
 def _dataclasses() -> Iterator[tuple[tuple[str, str], str]]:
     """(table, key) -> default as TOML, of the tables that the parser fills into a class of their own."""
-    empty = Settings("contoso.com")
-    for each in dataclasses.fields(empty):
-        value = getattr(empty, each.name)
-        if dataclasses.is_dataclass(value):
-            yield from _fields(each.name, value)
+    for name, value in _nested("", Settings("contoso.com")):
+        table_name, _, key = name.rpartition(".")
+        if table_name and not isinstance(value, Mapping):
+            yield (table_name, key), _toml(value)
 
 
-def _fields(name: str, value: object) -> Iterator[tuple[tuple[str, str], str]]:
+def _free_tables() -> Iterator[str]:
+    """Tables in which any key may stand."""
+    yield from (name for name, value in _nested("", Settings("contoso.com")) if isinstance(value, Mapping))
+
+
+def _nested(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """(path, default) of every field, those of classes within classes among them."""
     assert dataclasses.is_dataclass(value)
     for each in dataclasses.fields(value):
-        inner = getattr(value, each.name)
+        inner, path = getattr(value, each.name), f"{name}.{each.name}".lstrip(".")
         if dataclasses.is_dataclass(inner):
-            yield from _fields(f"{name}.{each.name}", inner)
+            yield from _nested(path, inner)
         else:
-            yield (name, each.name), _toml(inner)
+            yield path, inner
 
 
 def _toml(value: object) -> str:
@@ -128,9 +140,10 @@ def parsed(lines: Mapping[tuple[str, str], str]) -> Settings:
 
 def expected(name: str, key: str) -> str:
     """What the parser says when it finds a table where a value belongs. Raises UnexplainedError where it does not."""
-    try:
-        parsed({(name, key): "{}"})
-    except InputError as error:
-        if not error.found.startswith("the key "):
-            return error.expected
+    for wrong in ("{}", "7"):
+        try:
+            parsed({(name, key): wrong})
+        except InputError as error:
+            if not error.found.startswith("the key "):
+                return error.expected
     raise UnexplainedError(f"[{name}] {key}: the parser does not know it")

@@ -32,7 +32,6 @@ _SHOWN = (
     ("Findings about an SPF record", "`findings` of `sidedoor spf`.", "mailauth.spf.evidence", "SpfWarningId"),
     ("Outcomes of a published control", "`outcome` in baseline.json.", "audit.baseline", "Outcome"),
     ("Sources of what a run saw", "What a finding rests on.", "watch.sight", "Source"),
-    ("Kinds of alerts", "`kind` of an alert.", "watch.kinds", "Kind"),
     ("Severities of alerts", "`severity` of an alert.", "store.model", "Severity"),
     ("Occasions of a message about an alert", "`occasion` of a delivery.", "store.model", "Occasion"),
     ("States of a delivery", "`state` of a delivery.", "store.model", "DeliveryState"),
@@ -40,18 +39,12 @@ _SHOWN = (
     ("Kinds of senders in the catalogue", "`kind` of an entry.", "catalogue.entry", "Kind"),
     ("Ways of sending in the catalogue", "`own_domain` of an entry.", "catalogue.entry", "OwnDomain"),
 )  # fmt: skip
-_LATER = frozenset({"watch.kinds"})  # modules that a later version brings
 
 
 def pages() -> Iterator[tuple[str, str]]:
     """(path, Markdown) of the page."""
     parts = [_HEAD]
     for title, where, module, name in _SHOWN:
-        try:
-            kind: type[Enum] = getattr(importlib.import_module(f"sidedoor.{module}"), name)
-        except ModuleNotFoundError:
-            if module not in _LATER:
-                raise
-            continue
+        kind: type[Enum] = getattr(importlib.import_module(f"sidedoor.{module}"), name)
         parts += [f"## {title}\n", where + "\n", enum_table(kind)]
     yield PATH, "\n".join(parts)
