@@ -25,11 +25,11 @@ def pages() -> Iterator[tuple[str, str]]:
         return
     rows = (
         (
-            anchor(kind.value) + code(kind.value),
+            anchor(info.kind.value) + code(info.kind.value),
             plain(", ".join(severity.value for severity in info.severities)),
             prose(info.means),
             prose(info.do),
         )
-        for kind, info in kinds.items()
+        for info in kinds.values()
     )
     yield PATH, f"{_HEAD}\n{table(('kind', 'severity, the usual one first', 'means', 'do'), rows)}"
