@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Within .venv, so that whoever removes it removes what is said of it.
 STAMPS := .venv/stamps
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean format docs
+.PHONY: help demo test check bench clean format
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -46,6 +46,7 @@ format: $(STAMPS)/dev ## let ruff format and mend what it can
 	$(BIN)/ruff format src tests benchmarks scripts
 	$(BIN)/ruff check --fix src tests benchmarks scripts
 
+.PHONY: docs
 docs: $(STAMPS)/docs ## build the site of docs/ into build/site; warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "The site lies in build/site: open build/site/index.html"

@@ -13,6 +13,7 @@ from mkdocs.structure.pages import Page
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))  # of this tree, whatever is installed
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from sitegen.further import further
 from sitegen.nav import NavigationError, completed
 from sitegen.outside import relinked
 from sitegen.pages import generated
@@ -42,9 +43,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
-    """Lead links to files outside docs/ to where the site has them. The first page needs no navigation beside it."""
+    """Lead links out of docs/ to where the site has them, and add those to pages that may not be there yet."""
     if page.file.src_uri == "index.md":
-        page.meta["hide"] = ["navigation"]
+        page.meta["hide"] = ["navigation"]  # it leads to all of it
+    markdown += further(page.file.src_uri, config.extra["further"], Path(config.docs_dir))
     return relinked(markdown, page.file.src_uri)
 
 

@@ -27,6 +27,7 @@ from tests.docs.kit import ROOT, Html
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from sitegen import commands, exit_codes, formats, rule, schema, senders, settings, store, words
+from sitegen.further import further
 from sitegen.members import UnexplainedError, comments, enum_table, meanings
 from sitegen.nav import NavigationError, completed
 from sitegen.outside import relinked
@@ -188,6 +189,14 @@ def test_the_navigation_is_completed() -> None:
 )
 def test_links_out_of_docs_lead_to_the_site(page: str, link: str, led: str) -> None:
     assert relinked(f"see [it]({link}).", page) == f"see [it]({led})."
+
+
+def test_links_to_later_pages_are_shown_when_they_are_there(tmp_path: Path) -> None:
+    links = {"howto/a.md": ["b.md", "c.md"]}
+    assert further("howto/a.md", links, tmp_path) == ""
+    (tmp_path / "c.md").write_text("# The page c\n", encoding="utf-8")
+    assert further("howto/a.md", links, tmp_path) == "\n\nFurther: [The page c](../c.md).\n"
+    assert further("other.md", links, tmp_path) == ""
 
 
 def test_generated_pages_are_in_no_commit() -> None:
