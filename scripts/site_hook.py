@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -48,6 +49,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         page.meta["hide"] = ["navigation"]  # it leads to all of it
     markdown += further(page.file.src_uri, config.extra["further"], Path(config.docs_dir))
     return relinked(markdown, page.file.src_uri)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001
+    """Keep options and other short words of code on one line: browsers break them at their hyphens."""
+    return re.sub(r"<code>(?=[^<\s]{1,24}</code>)", '<code class="whole">', html)
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:  # noqa: ARG001
