@@ -48,7 +48,7 @@ format: $(STAMPS)/dev ## let ruff format and mend what it can
 
 .PHONY: docs
 docs: $(STAMPS)/docs ## build the site of docs/ into build/site; warnings are errors
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict # with --quiet it would not notice warnings
 	@echo "The site lies in build/site: open build/site/index.html"
 
 bench: $(STAMPS)/dev ## run the benchmarks one after another; each prints ratios

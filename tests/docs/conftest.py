@@ -45,7 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
             clone = checkout(shared / "clone")
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             done = subprocess.run(
-                [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", shared / "site"],
+                [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", shared / "site"],
                 cwd=clone,
                 env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "PYTHONDONTWRITEBYTECODE": "1"},
                 capture_output=True,
