@@ -19,6 +19,7 @@ PATH = "reference/settings.md"
 # What the template leaves out, since few need it.
 _SELDOM = {
     ("inputs", "catalogue"): "senders of your own (docs/catalogue.md)",
+    ("collect", "certificate_passphrase_env"): "the environment variable with the passphrase of the certificate's key",
     ("collect", "token_env"): "the environment variable with an access token made elsewhere",
     ("collect", "cloud"): "which of Microsoft's clouds the tenant is in",
     ("collect", "base_url"): "Exchange Online at another address: a twin, a test",
