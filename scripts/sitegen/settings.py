@@ -8,6 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+import click
+from sitegen.commands import found
+from sidedoor.cli.main import COMMANDS
 from sidedoor.errors import InputError
 from sidedoor.toml_file import TomlFile
 from sidedoor.watch.settings import Settings, parse_settings
@@ -16,15 +19,9 @@ from sitegen.members import UnexplainedError
 from sitegen.text import anchor, code, prose, table
 
 PATH = "reference/settings.md"
-# What the template leaves out, since few need it.
+# What the template leaves out, since few need it, and no option of a command says.
 _SELDOM = {
     ("inputs", "catalogue"): "senders of your own (docs/catalogue.md)",
-    ("collect", "certificate_passphrase_env"): "the environment variable with the passphrase of the certificate's key",
-    ("collect", "token_env"): "the environment variable with an access token made elsewhere",
-    ("collect", "cloud"): "which of Microsoft's clouds the tenant is in",
-    ("collect", "base_url"): "Exchange Online at another address: a twin, a test",
-    ("collect", "graph_url"): "Graph at another address",
-    ("probe", "recipient"): "whom the probe names as recipient; postmaster of the domain if not given",
     ("alerts", "channels"): "whom to tell, a table `[[alerts.channels]]` each",
 }
 _HEAD = """# Settings of a workspace
@@ -60,9 +57,9 @@ class Setting(NamedTuple):
 def pages() -> Iterator[tuple[str, str]]:
     """(path, Markdown) of the page."""
     parts = [_HEAD]
-    found = list(all_settings())
-    for name in dict.fromkeys(each.table for each in found):
-        rows = (_row(each) for each in found if each.table == name)
+    settings = list(all_settings())
+    for name in dict.fromkeys(each.table for each in settings):
+        rows = (_row(each) for each in settings if each.table == name)
         parts += [f"## `[{name}]`\n", table(("key and default", "meaning"), rows)]
     parts += [f"## `[{name}]`\n\n{_free(name)}\n" for name in _free_tables()]
     yield PATH, "\n".join(parts)
@@ -84,10 +81,16 @@ def all_settings() -> Iterator[Setting]:
     told = dict(_template())
     known = dict(_dataclasses())
     for place in sorted({*told, *known}, key=lambda each: _rank(each, [*told, *known])):
-        default, meaning = told.get(place, (known.get(place, '""'), _SELDOM.get(place, "")))
+        default, meaning = told.get(place, (known.get(place, '""'), _SELDOM.get(place) or _option(*place)))
         if not meaning:
             raise UnexplainedError(f"[{place[0]}] {place[1]}: say in watch/template.py what it means")
         yield Setting(*place, default, meaning, expected(*place))
+
+
+def _option(name: str, key: str) -> str:
+    """What the option of that name says, where a table has the settings of a command."""
+    options = found(name).params if name in COMMANDS else ()
+    return next((each.help or "" for each in options if isinstance(each, click.Option) and each.name == key), "")
 
 
 def _rank(place: tuple[str, str], places: list[tuple[str, str]]) -> tuple[int, int]:
