@@ -84,7 +84,7 @@ def test_what_the_page_shows_runs(tmp_path: Path, capsys: pytest.CaptureFixture[
     old, new = (f"sqlite:///{tmp_path}/{name}.db" for name in ("old", "new"))
     for url in re.findall(r'"(sqlite:[^"]+|postgresql:[^"]+)"', code):
         code = code.replace(url, new if url.startswith("postgresql") else old)
-    exec(code, {})  # noqa: S102
+    exec(code, {})
     said = capsys.readouterr().out
     assert "Erased(mark='removed-" in said
     assert "'tenant': 1" in said

@@ -12,7 +12,7 @@ from sidedoor.store.sessions import digest_of
 from sidedoor.store.store import Store
 from tests.store.store_kit import DAY, HOUR, NOW
 
-ANN = WebSession(digest_of("secret"), "ann@contoso.com", ("reader", "admin"), NOW + HOUR, "csrf-1")
+ANN = WebSession(digest_of("secret"), "ann@contoso.com", ("reader", "admin"), NOW + HOUR, "csrf-1", NOW)
 TOKEN = digest_of("token")
 
 
