@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sidedoor.audit.model import Sender
 from sidedoor.mail.fact import Unknown
@@ -70,6 +70,7 @@ def sight_of(
 
 def _sender(sender: Sender, key: str, decisions: Mapping[str, Decision], seen: Seen) -> SenderSight:
     said, told = decisions.get(key, _NOT_SAID), seen.senders.get(sender.id, _NOTHING)
+    sender = replace(sender, daily=told.daily)  # which report.json does not have
     return SenderSight(key, sender, said.assessment, told.places, told.blocked, told.last_blocked, said.method)
 
 
