@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import click
-from sitegen.commands import found
+
 from sidedoor.cli.main import COMMANDS
 from sidedoor.errors import InputError
 from sidedoor.toml_file import TomlFile
 from sidedoor.watch.settings import Settings, parse_settings
 from sidedoor.watch.template import settings_text
+from sitegen.commands import found
 from sitegen.members import UnexplainedError
 from sitegen.text import anchor, code, prose, table
 
