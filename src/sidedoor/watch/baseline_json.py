@@ -53,13 +53,13 @@ def _baseline(body: Mapping[str, Any]) -> Baseline:
         raise CodecError(f"the schema {str(body['schema'])[:60]!r} in place of {SCHEMA}")
     senders = [_sender(members(row)) for row in _rows(body["senders"])]
     return Baseline(
-        at=_time(body["at"]),
+        at=time_of(body["at"]),
         senders={sender.key: sender for sender in senders},
         snapshot=decode_snapshot(body["snapshot"]),
-        domains={str(name): _domain(members(row)) for name, row in members(body["domains"]).items()},
+        domains={str(name): domain_of(members(row)) for name, row in members(body["domains"]).items()},
         closed_since=_moment(body["closed_since"]),
         history_since=_moment(body["history_since"]),
-        told={str(source): _time(when) for source, when in members(body["told"]).items()},
+        told={str(source): time_of(when) for source, when in members(body["told"]).items()},
         tolerated=dict(_tolerated(members(row)) for row in _rows(body["tolerated"])),
     )
 
@@ -76,7 +76,8 @@ def _text(value: object) -> str:
     return value
 
 
-def _time(value: object) -> datetime:
+def time_of(value: object) -> datetime:
+    """A time with its zone. Raises CodecError, ValueError."""
     moment = datetime.fromisoformat(_text(value))
     if moment.tzinfo is None:
         raise CodecError(f"{str(value)[:60]!r} has no time zone")
@@ -84,7 +85,7 @@ def _time(value: object) -> datetime:
 
 
 def _moment(value: object) -> datetime | None:
-    return None if value is None else _time(value)
+    return None if value is None else time_of(value)
 
 
 def _count(value: object) -> int:
@@ -104,8 +105,8 @@ def _sender(row: Mapping[str, Any]) -> KnownSender:
         name=_text(row["name"]),
         assessment=_text(row["assessment"]),
         places=frozenset(_places(_rows(row["places"]))),
-        first_seen=_time(row["first_seen"]),
-        last_seen=_time(row["last_seen"]),
+        first_seen=time_of(row["first_seen"]),
+        last_seen=time_of(row["last_seen"]),
         messages=_count(row["messages"]),
         accepted=bool(row["accepted"]),
     )
@@ -117,7 +118,8 @@ def _places(rows: list[Any]) -> Iterable[tuple[str, str]]:
         yield address, domain
 
 
-def _domain(row: Mapping[str, Any]) -> DomainSight:
+def domain_of(row: Mapping[str, Any]) -> DomainSight:
+    """What DNS said of a domain, from `tenant.codec.encode`'s values of it. Raises CodecError, ValueError, KeyError."""
     lookups = row["spf_lookups"]
     return DomainSight(
         mx=fact_of(row["mx"], _texts),
@@ -134,5 +136,5 @@ def _record(value: object) -> str | None:
 
 
 def _tolerated(row: Mapping[str, Any]) -> tuple[tuple[str, str], Tolerated]:
-    kept = Tolerated(Severity(row["severity"]), _texts(row["mark"]), _text(row["source"]), _time(row["at"]))
+    kept = Tolerated(Severity(row["severity"]), _texts(row["mark"]), _text(row["source"]), time_of(row["at"]))
     return (_text(row["kind"]), _text(row["subject"])), kept
