@@ -38,7 +38,7 @@ class World:
     def __post_init__(self) -> None:
         text = settings_text("northwind.example").partition("# Whom to tell")[0]
         text = text.replace("# zones = []", 'zones = ["zones"]')
-        text += '\n[alerts.channels.siem]\ntype = "jsonl"\npath = "alerts.jsonl"\n' + self.extra
+        text += '\n[alerts.channels.siem]\ntype = "jsonl"\npath = "alerts.jsonl"\nminimum = "warning"\n' + self.extra
         make_workspace(self.folder, text)
         (self.folder / "zones").mkdir()
         self.settle()
