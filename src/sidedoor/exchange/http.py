@@ -84,7 +84,7 @@ class Http:
         """`transport`: what speaks HTTP, httpx's own if None. `seconds`: how long an answer may take, at least."""
         self._tokens, self._clock, self._say, self._seconds = tokens, clock, say, seconds
         # Nothing that is for this machine goes through a proxy, whose leg is not encrypted.
-        direct = {f"all://{host}": httpx.HTTPTransport() for host in ("127.0.0.1", "localhost", "[::1]")}
+        direct = dict.fromkeys((f"all://{host}" for host in ("127.0.0.1", "localhost", "[::1]")), httpx.HTTPTransport())
         self._client = httpx.Client(
             transport=transport, mounts=None if transport else direct, timeout=seconds, follow_redirects=False
         )
