@@ -17,6 +17,7 @@ from sidedoor.exchange.wire import Refusal, RefusedError, Row, is_answer, is_thr
 
 T = TypeVar("T")
 _ATTEMPTS, _FIRST_ATTEMPTS = 7, 2  # a network that has never answered is not waited for
+_WRITE_ATTEMPTS = 3
 _LONGEST_THROTTLE = 3_600.0  # seconds of waiting in all, for one request
 _SOON_THROTTLED = 4  # so often a short Retry-After is believed
 _MOST_REDIRECTS = 5
@@ -38,6 +39,8 @@ class Call:
 
     hosts: suffixes (with their dot) of hosts that a link may lead to. `anchor` gives X-AnchorMailbox, when there is a
     token. seconds: how long the service may take. most: bytes of the answer; `first`: more of it is left, not refused.
+    writes: a change of the tenant, which may be repeated: its answer may be without a body, and after a few failures
+    whoever asked should look what came of it instead of asking on.
     """
 
     method: str
@@ -51,6 +54,7 @@ class Call:
     seconds: float = 0.0
     most: int = _MOST_BODY
     first: bool = False
+    writes: bool = False
 
 
 class _Answer(NamedTuple):
@@ -103,7 +107,9 @@ class Http:
         """The answer's JSON object. Raises RefusedError, and UnreachableError where patience has ended."""
 
         def read(answer: _Answer) -> Row | None:
-            body = {} if answer.status == 204 and not call.key else parse_object(answer.content)
+            body = parse_object(answer.content)
+            if call.writes:
+                return body or {}
             return body if is_answer(body, call.key) else None
 
         return self._answer(call, pacer, read)
@@ -147,7 +153,7 @@ class Http:
         """Wait, or want another token, so that the request can be repeated. Raises RefusedError, UnreachableError."""
         status, body = answer.status, parse_object(answer.content)
         if is_throttled(status, body):
-            self._throttled(patience, answer.headers)
+            self._throttled(patience, call, answer.headers)
         elif status == 401 and not patience.renewed:
             # A token that ended in the middle; the same answer to a new one is meant.
             patience.renewed = patience.fresh = True
@@ -163,7 +169,8 @@ class Http:
     ) -> None:  # fmt: skip
         """Wait before the next attempt. Raises UnreachableError."""
         patience.failed += 1
-        if patience.failed >= (_ATTEMPTS if self._reached else _FIRST_ATTEMPTS):
+        attempts = _WRITE_ATTEMPTS if call.writes else _ATTEMPTS
+        if patience.failed >= (attempts if self._reached else _FIRST_ATTEMPTS):
             kind = BrokenError if broken else UnreachableError
             host = (origin(call.url) or ("", "?"))[1]
             raise kind(f"{host}: {what}, {patience.failed} times")
@@ -173,8 +180,8 @@ class Http:
         self._say(f"{what}; again in {seconds:.0f} s")
         self._clock.sleep(seconds)
 
-    def _throttled(self, patience: _Patience, headers: Mapping[str, str]) -> None:
-        if patience.waited >= _LONGEST_THROTTLE:
+    def _throttled(self, patience: _Patience, call: Call, headers: Mapping[str, str]) -> None:
+        if patience.waited >= _LONGEST_THROTTLE or (call.writes and patience.throttled >= _WRITE_ATTEMPTS):
             raise UnreachableError(f"the service throttles every request, for {patience.waited / 60:.0f} minutes now")
         patience.throttled += 1
         # A service that says "in a second" again and again is asked less and less often.

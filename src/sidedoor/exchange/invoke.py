@@ -58,8 +58,12 @@ class Exchange:
         return _rows(self.http.ask(self._behind(call, link) if link else call, pacer))
 
     def set_reject_direct_send(self, value: bool) -> None:
-        """All that Sidedoor ever writes to a tenant. Safe to repeat. Raises RefusedError, UnreachableError."""
-        self.http.ask(self._call("Set-OrganizationConfig", {"RejectDirectSend": value}, 1000))
+        """All that Sidedoor ever writes to a tenant. Safe to repeat. Raises RefusedError, UnreachableError.
+
+        After either it may have been made all the same: look.
+        """
+        call = self._call("Set-OrganizationConfig", {"RejectDirectSend": value}, 1000)
+        self.http.ask(replace(call, writes=True))
 
     def _reading(self, cmdlet: str, parameters: Mapping[str, object], size: int) -> Call:
         if not cmdlet.startswith(_READING):
