@@ -168,6 +168,18 @@ def test_what_is_no_answer_is_asked_again_and_then_broken(answer: httpx.Response
     assert line.clock.slept == 63
 
 
+def test_a_change_needs_no_answer_s_body_and_is_not_asked_for_on_and_on() -> None:
+    for nothing in (httpx.Response(204), httpx.Response(200, content=b""), httpx.Response(200, content=b"\0")):
+        assert Line([nothing]).http().ask(Call("POST", URL, "scope", writes=True)) == {}
+    line = Line([OK, httpx.Response(500)])
+    http, call = line.http(), Call("POST", URL, "scope", writes=True)
+    http.ask(call)
+    with pytest.raises(BrokenError, match="3 times"):
+        http.ask(call)
+    with pytest.raises(UnreachableError, match="throttles"):
+        Line([httpx.Response(429, headers={"Retry-After": "1"})]).http().ask(call)
+
+
 def test_a_network_that_never_answered_is_not_waited_for() -> None:
     line = Line([httpx.ConnectError("no")])
     with pytest.raises(UnreachableError):

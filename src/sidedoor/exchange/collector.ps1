@@ -217,6 +217,7 @@ function Format-Row($Row, [DateTime] $Received) {
 function Save-Window([DateTime] $From, [DateTime] $To, [string] $Path, [string] $File) {
     $seen = New-Object -TypeName 'Collections.Generic.HashSet[string]' -ArgumentList $ignoreCase
     $lacking = @()
+    $moved = $false
     $stepped = $false
     $query = @{ StartDate = $From; EndDate = $To; ResultSize = 5000 }
     $writer = New-Object -TypeName IO.StreamWriter -ArgumentList "$Path.new", $false, $utf8
@@ -228,6 +229,7 @@ function Save-Window([DateTime] $From, [DateTime] $To, [string] $Path, [string] 
             $warnings = @($answer | Where-Object { $_ -is [Management.Automation.WarningRecord] })
             $rows = @($answer | Where-Object { $_ -isnot [Management.Automation.WarningRecord] })
             $fresh = 0
+            $inside = 0
             $last = $null
             $past = $false
             foreach ($row in $rows) {
@@ -235,9 +237,16 @@ function Save-Window([DateTime] $From, [DateTime] $To, [string] $Path, [string] 
                 $past = $received -lt $From
                 # A row at the end of a window is the next one's.
                 if ($past -or $received -ge $To) { continue }
-                if ($null -eq $last -or $received -le $last) {
+                $inside++
+                $whom = "$($row.RecipientAddress)"
+                if ($null -eq $last -or $received -lt $last) {
                     $last = $received
-                    $recipient = "$($row.RecipientAddress)"
+                    $ordered = $true
+                    $recipient = $whom
+                }
+                elseif ($received -eq $last) {
+                    $ordered = $ordered -and $ignoreCase.Compare($recipient, $whom) -le 0
+                    $recipient = $whom
                 }
                 # A row at the end of a page comes twice, and perhaps with another status.
                 if (-not $seen.Add("$($row.MessageTraceId) $($row.RecipientAddress)")) { continue }
@@ -246,19 +255,22 @@ function Save-Window([DateTime] $From, [DateTime] $To, [string] $Path, [string] 
             }
             if ($fresh) {
                 Write-Host ("  {0:N0} rows, back to {1}" -f $seen.Count, (Format-Moment $last))
-                # Both of them: one alone goes round for ever.
+                # Both of them; by the time alone where the recipients of that instant are in no order.
                 $query.EndDate = Get-Ceiling $last
-                $query.StartingRecipientAddress = $recipient
+                $query.Remove('StartingRecipientAddress')
+                if ($ordered) { $query.StartingRecipientAddress = $recipient }
+                $moved = $true
                 $stepped = $false
                 continue
             }
-            if ($past -or ($rows.Count -lt 5000 -and "$warnings" -notmatch 'more results|truncat')) { break }
+            $more = $rows.Count -ge 5000 -or "$warnings" -match 'more results|truncat'
+            if (-not $more -or ($past -and $inside -le 1)) { break }
             $where = Format-Moment $query.EndDate
-            if ($stepped -or -not $query.ContainsKey('StartingRecipientAddress')) {
+            if ($stepped -or -not $moved) {
                 $lacking += "messages before ${where}: the service says there are more and gives the same again"
                 break
             }
-            $lacking += "messages of the instant ${where}: more than the service lists"
+            $lacking += "messages of the instant ${where}: as many as the service lists, perhaps more"
             $query.EndDate = $query.EndDate.AddMilliseconds(-1)
             $query.Remove('StartingRecipientAddress')
             $stepped = $true

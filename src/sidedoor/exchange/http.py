@@ -40,7 +40,7 @@ class Call:
     hosts: suffixes (with their dot) of hosts that a link may lead to. `anchor` gives X-AnchorMailbox, when there is a
     token. seconds: how long the service may take. most: bytes of the answer; `first`: more of it is left, not refused.
     writes: a change of the tenant, which may be repeated: its answer may be without a body, and after a few failures
-    whoever asked looks what came of it.
+    whoever asked should look what came of it instead of asking on.
     """
 
     method: str
@@ -75,7 +75,7 @@ class _Patience:
 
 
 class Http:
-    """`ask` repeats what may be repeated, which is all we ask. A token is in no log and in no error."""
+    """`ask` repeats what may be repeated: all we ask is reading. A token is in no log and in no error."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Http:
         """`transport`: what speaks HTTP, httpx's own if None. `seconds`: how long an answer may take, at least."""
         self._tokens, self._clock, self._say, self._seconds = tokens, clock, say, seconds
         # Nothing that is for this machine goes through a proxy, whose leg is not encrypted.
-        direct = {f"all://{host}": httpx.HTTPTransport() for host in ("127.0.0.1", "localhost", "[::1]")}
+        direct = dict.fromkeys((f"all://{host}" for host in ("127.0.0.1", "localhost", "[::1]")), httpx.HTTPTransport())
         self._client = httpx.Client(
             transport=transport, mounts=None if transport else direct, timeout=seconds, follow_redirects=False
         )
@@ -107,7 +107,7 @@ class Http:
         """The answer's JSON object. Raises RefusedError, and UnreachableError where patience has ended."""
 
         def read(answer: _Answer) -> Row | None:
-            body = {} if answer.status == 204 and not call.key else parse_object(answer.content)
+            body = parse_object(answer.content)
             if call.writes:
                 return body or {}
             return body if is_answer(body, call.key) else None
@@ -153,7 +153,7 @@ class Http:
         """Wait, or want another token, so that the request can be repeated. Raises RefusedError, UnreachableError."""
         status, body = answer.status, parse_object(answer.content)
         if is_throttled(status, body):
-            self._throttled(patience, answer.headers, call)
+            self._throttled(patience, call, answer.headers)
         elif status == 401 and not patience.renewed:
             # A token that ended in the middle; the same answer to a new one is meant.
             patience.renewed = patience.fresh = True
@@ -180,7 +180,7 @@ class Http:
         self._say(f"{what}; again in {seconds:.0f} s")
         self._clock.sleep(seconds)
 
-    def _throttled(self, patience: _Patience, headers: Mapping[str, str], call: Call) -> None:
+    def _throttled(self, patience: _Patience, call: Call, headers: Mapping[str, str]) -> None:
         if patience.waited >= _LONGEST_THROTTLE or (call.writes and patience.throttled >= _WRITE_ATTEMPTS):
             raise UnreachableError(f"the service throttles every request, for {patience.waited / 60:.0f} minutes now")
         patience.throttled += 1

@@ -218,17 +218,19 @@ class ListWork:
             return replace(at, link=page.link, empty=at.empty + 1), ()
         if at.link and not at.tried:
             return replace(at, link="", empty=0), ()  # its links lead nowhere: by time once more
-        return self._doubted(at, page)
+        return self._doubted(at, page, len(ours))
 
-    def _doubted(self, at: Position, page: Page) -> tuple[Position | None, Sequence[str]]:
+    def _doubted(self, at: Position, page: Page, ours: int) -> tuple[Position | None, Sequence[str]]:
         """Neither link nor time brings anything new: the end, unless the service says something else."""
-        if at.ended or self._is_past(page.rows):
+        more = page.cut or page.full or at.empty >= _MOST_EMPTY
+        # A page that goes on before the window has left nothing of it out; unless those rows are strangers in a page
+        # that was cut within an instant: then there are more of that instant than the last row.
+        past = self._is_past(page.rows) and not (more and ours > 1)
+        if at.ended or past:
             return None, ()  # its word is proven
         if page.link and not at.link:
             return replace(at, link=page.link, tried=True), ()  # by time there is nothing more; it says there is
-        if page.cut or page.full or at.empty >= _MOST_EMPTY:
-            return self._stuck(at, page.rows)
-        return None, ()
+        return self._stuck(at, page.rows) if more else (None, ())
 
     def _onward(self, at: Position, page: Page, fresh: Sequence[Row]) -> tuple[Position, Sequence[str]]:
         """From the oldest row on, the one of this page or one before it."""
@@ -249,9 +251,9 @@ class ListWork:
         where, found, begin = at.end or iso(self.window.end), ticks(at.end), ticks_of(self.window.start)
         end = ticks_of(self.window.end) if found is None else found
         times = [ticks(text_of(row, self.lister.time)) for row in rows]
-        outside = sum(time is not None and not begin <= time <= end for time in times)
+        outside = sum(time is not None and time > end for time in times)
         if found is not None and not at.stepped and not outside and found > begin:
-            why = f"messages of the instant {where}: more than the service lists"
+            why = f"messages of the instant {where}: as many as the service lists, perhaps more"
             return Position(iso_of(found - 1), stepped=True), [why]
         why = f"; {outside} rows were of other times, as if it ignored the filter" if outside else ""
         back = f"messages before {where}, back to {iso(self.window.start)}"
@@ -273,13 +275,19 @@ class ListWork:
         return last is not None and last < ticks_of(self.window.start) and _sorted(rows, self.lister.time)
 
     def _oldest(self, rows: Sequence[Row]) -> tuple[str, str] | None:
-        """Time and recipient of the oldest row, which is the last one unless the service did not sort."""
-        timed = [(found, number) for number, row in enumerate(rows) if (found := ticks(text_of(row, self.lister.time)))]
+        """Time and recipient of the oldest row, which is the last one unless the service did not sort.
+
+        No recipient where those of that instant are not in order: what would come after the last is not known, and by
+        the time alone the whole instant comes again.
+        """
+        timed = [(found, row) for row in rows if (found := ticks(text_of(row, self.lister.time)))]
         if not timed:
             return None
         oldest = min(found for found, _ in timed)
-        row = rows[max(number for found, number in timed if found == oldest)]
-        return text_of(row, self.lister.time), text_of(row, self.lister.recipient)
+        crowd = [row for found, row in timed if found == oldest]
+        recipients = [text_of(row, self.lister.recipient) for row in crowd]
+        ordered = all(one.lower() <= other.lower() for one, other in pairwise(recipients))
+        return text_of(crowd[-1], self.lister.time), recipients[-1] if ordered else ""
 
 
 def _sorted(rows: Iterable[Mapping[str, object]], time: str) -> bool:
