@@ -1,70 +1,73 @@
-"""Accepting an alert between two runs: the baseline takes what the last run saw; the next one finds it no more."""
+"""What people answer to alerts: that what one is about is right. The baseline takes it, and the next run is quiet."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from sidedoor.errors import InputError, UsageError
-from sidedoor.report import kept_report
-from sidedoor.report.kept_report import KeptReport
+from sidedoor.store.changes import Changes
 from sidedoor.store.errors import NotThereError
-from sidedoor.store.model import Alert
+from sidedoor.store.model import Alert, KnownSender, TrailEntry
 from sidedoor.store.model import Baseline as KeptBaseline
 from sidedoor.store.tenant import TenantStore
 from sidedoor.tenant.codec import CodecError
 from sidedoor.watch import baseline_json, sight_json
-from sidedoor.watch import seen as seen_file
 from sidedoor.watch.accept import accept
 from sidedoor.watch.around import kept_bounces
+from sidedoor.watch.find.made import subject_of
+from sidedoor.watch.find.moves import successors
+from sidedoor.watch.identity import merged
+from sidedoor.watch.kinds import Kind
+from sidedoor.watch.learning import in_force
 from sidedoor.watch.run import SIGHT, baseline_of
 from sidedoor.watch.seeing import answer_of, sight_of
-from sidedoor.watch.seen import Seen
-from sidedoor.watch.sight import Sight
-from sidedoor.watch.sight_json import Surroundings
+from sidedoor.watch.sight import Baseline, Sight
 from sidedoor.watch.workspace import Workspace
 
 
-def accept_alert(workspace: Workspace, store: TenantStore, alert_id: str, *, who: str, via: str, at: datetime) -> Alert:
-    """Say that what an alert is about is right as it is. Returns the alert, which the next run closes.
+def accept_alert(
+    workspace: Workspace, store: TenantStore, alert_id: str, *, who: str, via: str, at: datetime
+) -> Alert:  # fmt: skip
+    """Take what an alert is about into the baseline, and acknowledge it; the next run finds it to be over.
 
-    Raises NotThereError where there is no such alert; RunningError while a run is under way; UsageError where it is
-    none that can be accepted, is over, or what it is about cannot be had; InputError for what another version wrote.
+    Raises NotThereError; UsageError where it cannot be accepted, or another run is under way.
     """
-    with store.running():
-        found = store.alert(alert_id)
-        if found is None:
-            raise NotThereError(f"{store.domain}: no alert {alert_id[:60]!r}")
-        if found.recovered_at is not None:
-            raise UsageError("the alert is over, so there is nothing to accept")
-        baseline = baseline_of(store)
-        if baseline is None:
-            raise UsageError("there is no baseline yet: the first run makes one")
-        after = accept(baseline, last_sight(workspace, store), found)
-        kept = KeptBaseline(after.at, baseline_json.encode(after))
-        return store.accept_alert(alert_id, kept, who, via, at)
+    alert = store.alert(alert_id)
+    if alert is None:
+        raise NotThereError(f"{store.domain}: no alert {alert_id[:60]!r}")
+    with workspace.running(), store.running():
+        baseline, sight = baseline_of(store), last_sight(workspace, store)
+        if baseline is None or sight is None:
+            raise UsageError("no run has come to its end yet: there is nothing to accept it into")
+        after = accept(baseline, sight, alert)
+        senders = _together(store, sight, baseline, alert)
+        store.apply(Changes(at, senders=senders, baseline=KeptBaseline(after.at, baseline_json.encode(after))))
+        said = {"kind": alert.finding.kind, "subject": alert.finding.subject}
+        store.note(TrailEntry(at, who, via, "accept", alert.id, {}, said))
+        return store.acknowledge(alert_id, who, via, at)
 
 
-def last_sight(workspace: Workspace, store: TenantStore) -> Sight:
-    """What the last run saw, put together again. Raises UsageError before the first, InputError."""
-    around = _around(store)
-    report, seen = _answer(workspace)
-    decisions = store.decisions()
-    answer = answer_of(report, seen, store.known_senders(), decisions)
-    return sight_of(answer, decisions, around, kept_bounces(store, around.now))
+def _together(store: TenantStore, sight: Sight, baseline: Baseline, alert: Alert) -> tuple[KnownSender, ...]:
+    """Where a sender moved, what was seen in its new place is that sender from now on, with what was decided of it."""
+    if alert.finding.kind != Kind.SENDER_MOVED:
+        return ()
+    known = tuple(store.known_senders().values())
+    for key, followers in successors(sight, baseline).items():
+        if subject_of(key) == alert.finding.subject:
+            for follower in followers:
+                known = merged(known, follower.key, key)
+    return known
 
 
-def _around(store: TenantStore) -> Surroundings:
+def last_sight(workspace: Workspace, store: TenantStore) -> Sight | None:
+    """What the last run saw; None before the first one. Raises InputError where another version wrote it."""
     kept = store.value(SIGHT)
     if kept is None:
-        raise UsageError("no run has ended yet, so nothing is known that could be accepted")
+        return None
     try:
-        return sight_json.decode(kept)
+        around = sight_json.decode(kept)
     except CodecError as error:
-        raise InputError(f"what the last run of {store.domain} saw", str(error), "what this version wrote") from error
-
-
-def _answer(workspace: Workspace) -> tuple[KeptReport | None, Seen | None]:
-    """The answer in force; nothing where there is none. Raises InputError."""
-    with workspace.publishing():
-        seen = seen_file.read(workspace.report)
-        return (None, None) if seen is None else (kept_report.read(workspace.report), seen)
+        raise InputError(f"the last run of {store.domain}", str(error), "what this version wrote") from error
+    decisions = store.decisions()
+    answer = answer_of(*in_force(workspace), store.known_senders(), decisions)
+    return sight_of(answer, decisions, around, kept_bounces(store, around.now))

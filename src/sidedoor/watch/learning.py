@@ -56,7 +56,7 @@ def learn(workspace: Workspace, store: TenantStore, tools: Tools, now: datetime)
             _read(workspace, tools, asked, learned)
         except InputError as error:
             learned.untold[Source.HISTORY] = str(error)
-    learned.report, learned.seen = _in_force(workspace)
+    learned.report, learned.seen = in_force(workspace)
     return learned
 
 
@@ -116,7 +116,7 @@ def _read(workspace: Workspace, tools: Tools, asked: Asked, learned: Learned) ->
         source.path for source in history.sources() if "cut off" in source.note or "truncated" in source.note
     )
     name = fingerprint(asked)
-    _, last = _in_force(workspace)
+    _, last = in_force(workspace)
     if not history.days() or (last is not None and not days and not added and last.fingerprint == name):
         return
     if last is not None and _dns_is_out(workspace, asked) and now - last.generated_at < _DNS_PATIENCE:
@@ -136,7 +136,7 @@ def _dns_is_out(workspace: Workspace, asked: Asked) -> bool:
     return bool(asked.dns.spf_unknown) and not workspace.settings.dns.offline
 
 
-def _in_force(workspace: Workspace) -> tuple[KeptReport | None, Seen | None]:
+def in_force(workspace: Workspace) -> tuple[KeptReport | None, Seen | None]:
     """The answer that was given last; nothing where there is none, or none of this version."""
     try:
         with workspace.publishing():

@@ -75,7 +75,8 @@ def _sender(sender: Sender, flows: Iterable[Flow]) -> SeenSender:
     for flow in flows:
         place = (flow.client_ip or "", flow.envelope_domain or flow.listed_domain or "")
         places[place] = places.get(place, 0) + flow.messages
-        if flow.treatments.get(_BLOCKED):
+        # Defender's "Blocked" is no refusal at the door; only a log of the door itself tells how mail came in.
+        if flow.treatments.get(_BLOCKED) and flow.entries:
             blocked += flow.treatments[_BLOCKED]
             last = max(last or flow.last_seen, flow.last_seen)
     busiest = sorted(places, key=lambda place: (-places[place], place))[:_MOST_PLACES]
