@@ -88,8 +88,9 @@ DNS = [
 
 
 def bounce(**more: Any) -> BounceSight:
-    """A non-delivery report of yesterday about the printer's mail."""
+    """A non-delivery report of yesterday about the printer's mail, which Exchange Online's own stamps vouch for."""
     values: dict[str, Any] = {
+        "claimed": False,
         "key": "b1", "at": ago(1), "code": "5.7.68", "envelope_sender": "printer@contoso.com",
         "recipient": "anna@contoso.com", "remote": "printer-mfp1", "address": "203.0.113.10",
     }  # fmt: skip
@@ -105,6 +106,13 @@ _UNCLEAR = replace(_PRINTER, sender=replace(_PRINTER.sender, assessment=Verdict.
 _QUIET = migrated(3, _PRINTER)
 REFUSALS = [
     Case("honest-mail-refused", "5.7.68", _came_back(bounce(), base=_QUIET), shut(3), finds={"printer": "critical"}),
+    Case(
+        "honest-mail-refused",
+        "nothing but the report's own word",
+        _came_back(bounce(claimed=True), base=_QUIET),
+        shut(3),
+        finds={"printer": "serious"},
+    ),
     Case(
         "honest-mail-refused",
         "5.7.51, although the door is open",

@@ -121,7 +121,12 @@ def sight_on(day: datetime) -> Sight:
     closed = day >= nov(10) and day.date() != date(2026, 11, 16)
     ends = nov(30) + timedelta(days=95 if day >= nov(29) else 5)
     bounces = (
-        (BounceSight("b1", nov(23, 9), "5.7.68", "erp@contoso.com", "anna@contoso.com", "erp-mfp1", "203.0.113.41"),)
+        (
+            BounceSight(
+                "b1", nov(23, 9), "5.7.68", "erp@contoso.com", "anna@contoso.com", "erp-mfp1", "203.0.113.41",
+                claimed=False,
+            ),
+        )
         if day >= nov(23, 9) else ()
     )  # fmt: skip
     return Sight(

@@ -27,7 +27,8 @@ class Changes:
     raised: new alerts. seen: open alerts by id, that still hold, with what holds now. recovered: ids of alerts that
     are over. deliveries: messages about any of these. needless: ids of deliveries that must not go out any more. held:
     id of a delivery that is due -> the time before which it must not go out.
-    senders, baseline, values, end: None or empty where the run leaves them alone.
+    senders, baseline, values, end: None or empty where the run leaves them alone. gone: keys of known senders
+    that turned out to be others of `senders`.
     """
 
     at: datetime
@@ -38,6 +39,7 @@ class Changes:
     needless: frozenset[str] = frozenset()
     held: Mapping[str, datetime] = field(default_factory=dict)
     senders: tuple[KnownSender, ...] = ()
+    gone: frozenset[str] = frozenset()
     baseline: Baseline | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     end: RunEnd | None = None

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from sidedoor.store.columns import kept_key
-from sidedoor.store.database import Database, rows
+from sidedoor.store.database import Database, parts, rows
 from sidedoor.store.model import Baseline, KnownSender
 from sidedoor.store.schema import baseline, place, sender
 from sidedoor.store.scope import Scope
@@ -76,6 +76,13 @@ def _known(connection: Connection, tenant_id: int) -> dict[str, KnownSender]:
             connection.execute(query)
         )
     }
+
+
+def drop_senders(connection: Connection, tenant_id: int, gone: Iterable[str]) -> None:
+    """Take out known senders with their places."""
+    for part in parts(map(kept_key, gone)):
+        for table, column in ((place, place.c.sender), (sender, sender.c.key)):
+            connection.execute(delete(table).where(table.c.tenant_id == tenant_id, column.in_(part)))
 
 
 def keep_senders(connection: Connection, database: Database, tenant_id: int, senders: Iterable[KnownSender]) -> None:

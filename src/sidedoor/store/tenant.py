@@ -22,7 +22,7 @@ from sidedoor.store.errors import RunningError, our_errors
 from sidedoor.store.model import Alert, Baseline, TrailEntry
 from sidedoor.store.observations import Observations, Runs, Values, keep_values, note_end
 from sidedoor.store.retention import Retention
-from sidedoor.store.senders import Senders, keep_baseline, keep_senders
+from sidedoor.store.senders import Senders, drop_senders, keep_baseline, keep_senders
 
 
 class TenantStore(Decisions, Senders, Alerts, Deliveries, Observations, Runs, Values, Retention, Erasure):
@@ -42,6 +42,7 @@ class TenantStore(Decisions, Senders, Alerts, Deliveries, Observations, Runs, Va
             needless = mark_needless(connection, tenant, changes.needless, changes.at)
             hold(connection, tenant, changes.held)
             deliveries = add_deliveries(connection, database, tenant, changes.deliveries)
+            drop_senders(connection, tenant, changes.gone)
             keep_senders(connection, database, tenant, changes.senders)
             if changes.baseline is not None:
                 keep_baseline(connection, database, tenant, changes.baseline)

@@ -40,23 +40,30 @@ def accept_alert(
         if baseline is None or sight is None:
             raise UsageError("no run has come to its end yet: there is nothing to accept it into")
         after = accept(baseline, sight, alert)
-        senders = _together(store, sight, baseline, alert)
-        store.apply(Changes(at, senders=senders, baseline=KeptBaseline(after.at, baseline_json.encode(after))))
+        senders, gone = _together(store, sight, baseline, alert)
+        kept = KeptBaseline(after.at, baseline_json.encode(after))
+        store.apply(Changes(at, senders=senders, gone=gone, baseline=kept))
         said = {"kind": alert.finding.kind, "subject": alert.finding.subject}
         store.note(TrailEntry(at, who, via, "accept", alert.id, {}, said))
         return store.acknowledge(alert_id, who, via, at)
 
 
-def _together(store: TenantStore, sight: Sight, baseline: Baseline, alert: Alert) -> tuple[KnownSender, ...]:
-    """Where a sender moved, what was seen in its new place is that sender from now on, with what was decided of it."""
+def _together(
+    store: TenantStore, sight: Sight, baseline: Baseline, alert: Alert
+) -> tuple[tuple[KnownSender, ...], frozenset[str]]:
+    """Where a sender moved, what was seen in its new place is that sender from now on, with what was decided of it.
+
+    All known senders, and the keys that are none any more.
+    """
     if alert.finding.kind != Kind.SENDER_MOVED:
-        return ()
-    known = tuple(store.known_senders().values())
+        return (), frozenset()
+    before = store.known_senders()
+    known = tuple(before.values())
     for key, followers in successors(sight, baseline).items():
         if subject_of(key) == alert.finding.subject:
             for follower in followers:
                 known = merged(known, follower.key, key)
-    return known
+    return known, frozenset(before) - {row.key for row in known}
 
 
 def last_sight(workspace: Workspace, store: TenantStore) -> Sight | None:

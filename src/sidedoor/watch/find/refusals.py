@@ -72,15 +72,25 @@ def _refusal(subject: str, case: _Case, sight: Sight) -> Finding:
         parts.append(
             f"An edge's log shows {count(seen.blocked, 'refused message')}, the last on {minute(seen.last_blocked)}."
         )
+    vouched = logged or any(not bounce.claimed for bounce in bounces)
+    if not vouched:
+        parts.append("Only the reports' own word stands behind it, and anybody can write one.")
     if not sure:
         parts.append("Whether the sender is honest is not known: a spoofed sender gets the spoofer's bounces.")
     moments = [bounce.at for bounce in bounces] + ([seen.last_blocked] if logged and seen and seen.last_blocked else [])
     return made(
         Kind.HONEST_MAIL_REFUSED, subject, seen.sender.name if seen else subject, " ".join(filter(None, parts)),
-        severity=Severity.CRITICAL if sure else Severity.WARNING if seen is None else Severity.SERIOUS,
+        severity=_severity(seen, sure=sure, vouched=vouched),
         evidence=[*_evidence(bounces), *(told_of(seen) if seen else ())], since=min(moments),
         source=Source.HISTORY if logged and Source.HISTORY not in sight.untold else Source.BOUNCES,
     )  # fmt: skip
+
+
+def _severity(seen: SenderSight | None, *, sure: bool, vouched: bool) -> Severity:
+    """A forged report about an honest sender must not wake anybody at night."""
+    if seen is None:
+        return Severity.WARNING
+    return Severity.CRITICAL if sure and vouched else Severity.SERIOUS
 
 
 def _evidence(bounces: list[BounceSight]) -> Iterator[tuple[str, str]]:
