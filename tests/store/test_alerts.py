@@ -139,6 +139,18 @@ def test_a_page_of_alerts(tenant: TenantStore) -> None:
     assert tenant.alerts(offset=10) == []
 
 
+@pytest.mark.parametrize("number", [-1, 0, 2**31, 10**30])
+def test_whatever_a_url_asks_for_is_answered(tenant: TenantStore, number: int) -> None:
+    raised(tenant, 1)
+    tenant.acknowledge("alert-1", "ann", "web", NOW)
+    most = 1 if number > 0 else 0
+    assert len(tenant.alerts(limit=number)) == len(tenant.trail(limit=number)) == most
+    assert len(tenant.alerts(offset=number)) == 1 - most
+    assert len(tenant.trail(before=number)) == most
+    assert tenant.last_runs(number) == []
+    assert tenant.observations("probe", limit=number) == []
+
+
 @pytest.mark.parametrize(
     ("wanted", "ids"),
     [
