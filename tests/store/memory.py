@@ -21,7 +21,6 @@ from sidedoor.store.model import (
     KnownSender,
     Observation,
     Run,
-    Severity,
     TrailEntry,
     Word,
 )
@@ -38,7 +37,7 @@ class Memory:
         self.senders: dict[str, KnownSender] = {}
         self.accepted: Baseline | None = None
         self.raised: dict[str, Alert] = {}
-        self.outbox: dict[str, tuple[Delivery, Severity]] = {}
+        self.outbox: dict[str, Delivery] = {}
         self.seen: dict[tuple[str, str], Observation] = {}
         self.runs: list[Run] = []
         self.begun = 0
@@ -76,6 +75,9 @@ class Memory:
         new = [key for key in set(keys) if key in self.senders and not self.senders[key].accepted]
         self.senders.update({key: replace(self.senders[key], accepted=True) for key in new})
         return len(new)
+
+    def sender_keys(self) -> dict[str, str]:
+        return {one.id: one.key for one in sorted(self.senders.values(), key=lambda each: each.last_seen)}
 
     def baseline(self) -> Baseline | None:
         return self.accepted
@@ -121,6 +123,15 @@ class Memory:
             self.note(TrailEntry(at, who, via, "snooze", alert_id, before, after))
         return self.raised[alert_id]
 
+    def accept_alert(self, alert_id: str, baseline: Baseline, who: str, via: str, at: datetime) -> Alert:
+        found = self._there(alert_id)
+        self.accepted = baseline
+        if found.acknowledged_at is None:
+            self.raised[alert_id] = replace(found, acknowledged_at=at, acknowledged_by=who)
+        said = {"kind": found.finding.kind, "subject": found.finding.subject}
+        self.note(TrailEntry(at, who, via, "accept", alert_id, {}, said))
+        return self.raised[alert_id]
+
     def _there(self, alert_id: str) -> Alert:
         if alert_id not in self.raised:
             raise NotThereError(alert_id)
@@ -140,9 +151,11 @@ class Memory:
             self.raised[key] = replace(self.raised[key], finding=finding, seen_at=changes.at)
         over = still & changes.recovered
         self.raised.update({key: replace(self.raised[key], recovered_at=changes.at) for key in over})
-        needless = {key for key in changes.needless if key in self.outbox and self._state(key) is DeliveryState.DUE}
+        needless = set(filter(self._is_due, changes.needless))
         for key in needless:
             self._deliver(key, state=DeliveryState.NEEDLESS, done_at=changes.at)
+        for key in filter(self._is_due, changes.held):
+            self._deliver(key, not_before=changes.held[key])
         sent = frozenset(each.id for each in changes.deliveries if self._put(each))
         self.put_senders(changes.senders)
         self.accepted = changes.baseline or self.accepted
@@ -152,25 +165,24 @@ class Memory:
     def _put(self, given: Delivery) -> bool:
         if given.alert not in self.raised or given.id in self.outbox:
             return False
-        severity = self.raised[given.alert].finding.severity
-        told = {(each.alert, each.occasion, each.channel, at) for each, at in self.outbox.values()}
-        if (given.alert, given.occasion, given.channel, severity) in told:
+        told = {(each.alert, each.occasion, each.channel, each.severity) for each in self.outbox.values()}
+        if (given.alert, given.occasion, given.channel, given.severity) in told:
             return False
-        self.outbox[given.id] = (given, severity)
+        self.outbox[given.id] = given
         return True
 
-    def _state(self, key: str) -> DeliveryState:
-        return self.outbox[key][0].state
+    def _is_due(self, key: str) -> bool:
+        return key in self.outbox and self.outbox[key].state is DeliveryState.DUE
 
     def _deliver(self, key: str, **values: Any) -> None:
-        self.outbox[key] = (replace(self.outbox[key][0], **values), self.outbox[key][1])
+        self.outbox[key] = replace(self.outbox[key], **values)
 
     def due_deliveries(self, now: datetime) -> list[tuple[Delivery, Alert]]:
-        found = [each for each, _ in self.outbox.values() if each.state is DeliveryState.DUE and each.not_before <= now]
+        found = [each for each in self.outbox.values() if each.state is DeliveryState.DUE and each.not_before <= now]
         return _in_order((each, self.raised[each.alert]) for each in found if not self._asleep(each, now))
 
     def interrupted(self) -> list[tuple[Delivery, Alert]]:
-        found = [each for each, _ in self.outbox.values() if each.state is DeliveryState.SENDING]
+        found = [each for each in self.outbox.values() if each.state is DeliveryState.SENDING]
         return _in_order((each, self.raised[each.alert]) for each in found)
 
     def _asleep(self, each: Delivery, now: datetime) -> bool:
@@ -178,7 +190,7 @@ class Memory:
         return until is not None and until > now
 
     def claim(self, wanted: Delivery, at: datetime) -> bool:
-        there = self.outbox.get(wanted.id, (None, None))[0]
+        there = self.outbox.get(wanted.id)
         if there is None or (there.state, there.attempts) != (wanted.state, wanted.attempts):
             return False
         if there.state not in _OPEN or there.not_before > at or self._asleep(there, at):
@@ -189,14 +201,14 @@ class Memory:
     def finish(
         self, delivery_id: str, state: DeliveryState, at: datetime, error: str = "", not_before: datetime | None = None
     ) -> bool:
-        if delivery_id not in self.outbox or self._state(delivery_id) is not DeliveryState.SENDING:
+        if delivery_id not in self.outbox or self.outbox[delivery_id].state is not DeliveryState.SENDING:
             return False
         when = {"not_before": not_before or at} if state is DeliveryState.DUE else {"done_at": at}
         self._deliver(delivery_id, state=state, error=error, **when)
         return True
 
     def count_deliveries(self) -> dict[tuple[str, DeliveryState], int]:
-        return dict(Counter((each.channel, each.state) for each, _ in self.outbox.values()))
+        return dict(Counter((each.channel, each.state) for each in self.outbox.values()))
 
     def put_observations(self, seen: Iterable[Observation]) -> list[Observation]:
         new = []
@@ -232,6 +244,10 @@ class Memory:
     def value(self, name: str) -> Any:
         return self.values.get(name)
 
+    def change_value(self, name: str, body: Any, entry: TrailEntry) -> None:
+        self.put_value(name, body)
+        self.note(entry)
+
     def put_value(self, name: str, body: Any) -> None:
         self.values[name] = body
 
@@ -242,7 +258,7 @@ class Memory:
         }
         gone: dict[str, set[Any]] = {
             "alerts": old,
-            "deliveries": {key for key, (each, _) in self.outbox.items() if each.alert in old},
+            "deliveries": {key for key, each in self.outbox.items() if each.alert in old},
             "observations": {key for key, each in self.seen.items() if each.at < before},
             "senders": {key for key, one in self.senders.items() if one.last_seen < before and key not in said},
         }

@@ -83,7 +83,7 @@ def test_an_alert_that_worsens_step_by_step_is_told_of_at_each_step_once(tenant:
     raised(tenant, 1)
     told = []
     for step, severity in enumerate((Severity.SERIOUS, Severity.CRITICAL, Severity.SERIOUS, Severity.CRITICAL)):
-        message = delivery(alert(1), occasion=Occasion.WORSENED, id=f"step-{step}")
+        message = delivery(alert(1), occasion=Occasion.WORSENED, id=f"step-{step}", severity=severity)
         changes = Changes(NOW, seen={"alert-1": finding("key-1", severity)}, deliveries=(message,))
         told += sorted(tenant.apply(changes).deliveries)
     assert told == ["step-0", "step-1"]
@@ -139,6 +139,18 @@ def test_a_page_of_alerts(tenant: TenantStore) -> None:
     assert tenant.alerts(offset=10) == []
 
 
+@pytest.mark.parametrize("number", [-1, 0, 2**31, 10**30])
+def test_whatever_a_url_asks_for_is_answered(tenant: TenantStore, number: int) -> None:
+    raised(tenant, 1)
+    tenant.acknowledge("alert-1", "ann", "web", NOW)
+    most = 1 if number > 0 else 0
+    assert len(tenant.alerts(limit=number)) == len(tenant.trail(limit=number)) == most
+    assert len(tenant.alerts(offset=number)) == 1 - most
+    assert len(tenant.trail(before=number)) == most
+    assert tenant.last_runs(number) == []
+    assert tenant.observations("probe", limit=number) == []
+
+
 @pytest.mark.parametrize(
     ("wanted", "ids"),
     [
@@ -188,6 +200,19 @@ def test_a_snooze_holds_messages_back_and_can_be_ended(tenant: TenantStore) -> N
     assert [(line.who, line.after["until"]) for line in tenant.trail("alert-1")] == [
         ("bob", None), ("ann", "2026-11-29T06:00:00.123456+00:00"),
     ]  # fmt: skip
+
+
+def test_an_alert_is_accepted_with_the_baseline_that_has_it(tenant: TenantStore) -> None:
+    raised(tenant, 1)
+    tenant.put_baseline(NOW, {"senders": []})
+    found = tenant.accept_alert("alert-1", Baseline(NOW + HOUR, {"senders": ["key-1"]}), "ann", "web", NOW + HOUR)
+    assert (found.acknowledged_by, found.acknowledged_at, found.recovered_at) == ("ann", NOW + HOUR, None)
+    assert tenant.baseline() == Baseline(NOW + HOUR, {"senders": ["key-1"]})
+    [line] = tenant.trail("alert-1")
+    assert (line.what, line.after) == ("accept", {"kind": "new-sender", "subject": "key-1"})
+    with pytest.raises(NotThereError):
+        tenant.accept_alert("alert-9", Baseline(NOW, None), "ann", "web", NOW)
+    assert tenant.baseline() == Baseline(NOW + HOUR, {"senders": ["key-1"]})
 
 
 def test_what_is_not_there_is_not_answered(tenant: TenantStore) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sidedoor.store.changes import Changes
-from sidedoor.store.model import Delivery, DeliveryState, Occasion
+from sidedoor.store.model import Delivery, DeliveryState, Occasion, Severity
 from sidedoor.store.tenant import TenantStore
 from tests.store.store_kit import DAY, HOUR, NOW, alert, delivery
 
@@ -73,6 +73,18 @@ def test_a_channel_that_is_down_is_tried_again_later(tenant: TenantStore, due: D
     [(again, _)] = tenant.due_deliveries(NOW + HOUR)
     assert again == replace(due, attempts=1, error="no route", not_before=NOW + HOUR)
     assert tenant.claim(again, NOW + HOUR)
+
+
+def test_quiet_hours_hold_back_what_is_due_and_nothing_else(tenant: TenantStore, due: Delivery) -> None:
+    sending = delivery(alert(1), "teams", severity=Severity.CRITICAL)
+    tenant.apply(Changes(NOW, deliveries=(sending,)))
+    tenant.claim(sending, NOW)
+    held = dict.fromkeys([due.id, sending.id, "nothing"], NOW + DAY)
+    tenant.apply(Changes(NOW, held=held))
+    assert tenant.due_deliveries(NOW + HOUR) == []
+    assert [each for each, _ in tenant.due_deliveries(NOW + DAY)] == [replace(due, not_before=NOW + DAY)]
+    [(same, _)] = tenant.interrupted()
+    assert same == replace(sending, state=DeliveryState.SENDING, attempts=1)
 
 
 def test_counts_by_channel_and_state(tenant: TenantStore) -> None:

@@ -122,7 +122,7 @@ class Machine(RuleBasedStateMachine):
         some = data.draw(st.sets(st.sampled_from(sorted(self.memory.raised))))
         seen = {key: finding(self.memory.raised[key].finding.subject, severity, text=text) for key in some}
         worse = tuple(
-            delivery(self.memory.raised[key], occasion=Occasion.WORSENED, id=f"{key}-{severity}")
+            delivery(self.memory.raised[key], occasion=Occasion.WORSENED, id=f"{key}-{severity}", severity=severity)
             for key in sorted(some)
         )
         self.same(lambda to: to.apply(Changes(at, seen=seen, deliveries=worse, values={text: at.isoformat()})))
@@ -132,19 +132,25 @@ class Machine(RuleBasedStateMachine):
     def recover(self, data: st.DataObject, at: Any) -> None:
         over = data.draw(st.frozensets(st.sampled_from(sorted(self.memory.raised))))
         needless = data.draw(st.frozensets(st.sampled_from([*sorted(self.memory.outbox), "nothing"])))
-        changes = Changes(at, recovered=over, needless=needless, baseline=Baseline(at, sorted(over)))
+        held = data.draw(st.dictionaries(st.sampled_from([*sorted(self.memory.outbox), "nothing"]), times))
+        changes = Changes(at, recovered=over, needless=needless, held=held, baseline=Baseline(at, sorted(over)))
         assert isinstance(self.same(lambda to: to.apply(changes)), Applied)
 
     @rule(number=numbers, ids=st.integers(0, 9), by=who, at=times, until=st.none() | times)
     def answer(self, number: int, ids: int, by: str, at: Any, until: Any) -> None:
         key = f"alert-{number}-{ids}"
-        self.same(lambda to: to.acknowledge(key, by, "web", at) if ids % 2 else to.snooze(key, until, by, "api", at))
+        answers: list[Callable[[Any], Any]] = [
+            lambda to: to.acknowledge(key, by, "web", at),
+            lambda to: to.snooze(key, until, by, "api", at),
+            lambda to: to.accept_alert(key, Baseline(at, key), by, "web", at),
+        ]
+        self.same(answers[ids % 3])
 
     @rule(data=st.data(), at=times, age=st.integers(-1, 0))
     @precondition(lambda self: self.memory.outbox)
     def claim(self, data: st.DataObject, at: Any, age: int) -> None:
         there = data.draw(st.sampled_from(sorted(self.memory.outbox)))
-        wanted: Delivery = self.memory.outbox[there][0]
+        wanted: Delivery = self.memory.outbox[there]
         self.same(lambda to: to.claim(replace(wanted, attempts=wanted.attempts + age), at))
 
     @rule(data=st.data(), state=st.sampled_from([DeliveryState.SENT, DeliveryState.DUE, DeliveryState.GIVEN_UP]),
@@ -177,6 +183,7 @@ class Machine(RuleBasedStateMachine):
     @rule(name=texts, body=texts | st.none() | st.lists(st.floats(allow_nan=False)))
     def put_value(self, name: str, body: Any) -> None:
         self.same(lambda to: to.put_value(name, body))
+        self.same(lambda to: to.change_value(name, [body], TrailEntry(NOW, "ann", "web", "tick", name)))
 
     @rule(before=times, trail_before=st.none() | times)
     def forget(self, before: Any, trail_before: Any) -> None:
@@ -199,6 +206,7 @@ class Machine(RuleBasedStateMachine):
         self.same(lambda of: of.alerts(wanted, limit, offset))
         self.same(lambda of: of.count_alerts(wanted))
         self.same(lambda of: of.due_deliveries(at))
+        self.same(lambda of: len(of.sender_keys()))
         self.same(lambda of: of.observations("probe", since=at, limit=limit))
 
 

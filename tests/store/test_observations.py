@@ -6,7 +6,7 @@ import pytest
 
 from sidedoor.store.changes import RunEnd
 from sidedoor.store.errors import NotThereError, RunningError, StoreError
-from sidedoor.store.model import Observation, Run
+from sidedoor.store.model import Observation, Run, TrailEntry
 from sidedoor.store.store import Store, open_store
 from sidedoor.store.tenant import TenantStore
 from tests.store.store_kit import DAY, DOMAIN, HOUR, NOW
@@ -69,6 +69,15 @@ def test_values(tenant: TenantStore) -> None:
         assert tenant.value("mark") == body
     with pytest.raises(StoreError, match="no JSON value"):
         tenant.put_value("mark", {1, 2})
+
+
+def test_a_value_is_changed_with_its_line_in_the_trail(tenant: TenantStore) -> None:
+    entry = TrailEntry(NOW, "ann", "web", "tick", "step-1", {}, {"done": True})
+    tenant.change_value("ticks", ["step-1"], entry)
+    assert (tenant.value("ticks"), tenant.trail()[0].what) == (["step-1"], "tick")
+    with pytest.raises(StoreError):
+        tenant.change_value("ticks", object(), entry)
+    assert (tenant.value("ticks"), len(tenant.trail())) == (["step-1"], 1)
 
 
 def test_one_run_at_a_time_in_one_process_and_tenant(tenant: TenantStore, store: Store) -> None:

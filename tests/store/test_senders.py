@@ -47,6 +47,11 @@ def test_senders_are_accepted(tenant: TenantStore) -> None:
     assert tenant.known_senders()["key-2"] == replace(known(2), accepted=True)
 
 
+def test_keys_by_the_ids_of_the_report_the_last_seen_counts(tenant: TenantStore) -> None:
+    tenant.put_senders([known(1, id="same", last_seen=NOW + DAY), known(2, id="same"), known(3)])
+    assert tenant.sender_keys() == {"same": "key-1", "id-3": "key-3"}
+
+
 def test_the_baseline(tenant: TenantStore) -> None:
     assert tenant.baseline() is None
     tenant.put_baseline(NOW, {"closed_since": None, "domains": {"contoso.com": ["mx"]}})

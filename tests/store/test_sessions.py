@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sidedoor.store.errors import StoreError
-from sidedoor.store.model import WebSession
+from sidedoor.store.model import WebSession, WebToken
 from sidedoor.store.sessions import digest_of
 from sidedoor.store.store import Store
 from tests.store.store_kit import DAY, HOUR, NOW
@@ -41,15 +41,30 @@ def test_all_sessions_of_a_person_end_together(store: Store) -> None:
 def test_a_token_counts_once_and_for_its_purpose(store: Store) -> None:
     store.put_token(TOKEN, "sign-in", NOW + HOUR, {"role": "admin"})
     assert store.take_token(TOKEN, "other", NOW) is None
-    assert store.take_token(TOKEN, "sign-in", NOW) == {"role": "admin"}
+    assert store.take_token(TOKEN, "sign-in", NOW) == {"value": {"role": "admin"}}
     assert store.take_token(TOKEN, "sign-in", NOW) is None
 
 
 def test_a_token_that_is_over_does_not_count(store: Store) -> None:
     store.put_token(TOKEN, "sign-in", NOW + HOUR)
-    assert store.take_token(TOKEN, "sign-in", NOW) == {}
+    assert store.take_token(TOKEN, "sign-in", NOW) == {"value": None}
     store.put_token(TOKEN, "sign-in", NOW + HOUR)
     assert store.take_token(TOKEN, "sign-in", NOW + HOUR) is None
+
+
+def test_a_token_of_a_program_is_used_again_and_again_until_it_is_dropped(store: Store) -> None:
+    store.put_token(TOKEN, "program", NOW + HOUR, {"label": "siem"})
+    store.put_token(digest_of("other"), "program", NOW + DAY, None)
+    store.put_token(digest_of("link"), "sign-in", NOW + DAY)
+    for _ in range(2):
+        assert store.token(TOKEN, "program", NOW) == WebToken(TOKEN, {"label": "siem"}, NOW + HOUR)
+    assert store.token(TOKEN, "sign-in", NOW) is None
+    assert store.token(TOKEN, "program", NOW + HOUR) is None
+    assert [each.body for each in store.tokens("program", NOW)] == [{"label": "siem"}, None]
+    assert not store.drop_token(TOKEN, "sign-in")
+    assert store.drop_token(TOKEN, "program")
+    assert not store.drop_token(TOKEN, "program")
+    assert [each.expires for each in store.tokens("program", NOW)] == [NOW + DAY]
 
 
 def test_what_is_over_is_swept(store: Store) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select, update
 
 from sidedoor.store.columns import escaped
-from sidedoor.store.database import Database, parts
+from sidedoor.store.database import Database, bounded, parts
 from sidedoor.store.decisions import add_to_trail
 from sidedoor.store.errors import NotThereError
 from sidedoor.store.model import Alert, AlertFilter, Finding, Severity, TrailEntry
@@ -33,7 +33,9 @@ class Alerts(Scope):
     def alerts(self, wanted: AlertFilter = _EVERY, limit: int = 50, offset: int = 0) -> list[Alert]:
         """Those wanted, the newest first."""
         query = select(*ALERT_COLUMNS).where(*self._wanted(wanted))
-        query = query.order_by(alert.c.raised_at.desc(), alert.c.id.desc()).limit(limit).offset(offset)
+        query = (
+            query.order_by(alert.c.raised_at.desc(), alert.c.id.desc()).limit(bounded(limit)).offset(bounded(offset))
+        )
         with self._read() as connection:
             return [alert_of(row) for row in connection.execute(query)]
 

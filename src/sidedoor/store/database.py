@@ -24,6 +24,8 @@ _BUSY_SECONDS = 30.0
 _MAGIC = b"SQLite format 3\0"  # https://sqlite.org/fileformat.html#magic_header_string
 _FETCHED = 1_000
 _MOST_NAMED = 500
+_MOST_ROWS = 2**31 - 1
+_OLDEST_SQLITE = (3, 35)  # RETURNING (https://sqlite.org/lang_returning.html)
 _BEGIN = "sidedoor_begin"
 # How SQLite begins: a writer takes its turn at once, so that what it read before it writes is still so.
 _READING, _WRITING, _NO_TRANSACTION = "BEGIN", "BEGIN IMMEDIATE", ""
@@ -104,6 +106,11 @@ def parts(keys: Iterable[str]) -> Iterator[list[str]]:
     return (asked[start : start + _MOST_NAMED] for start in range(0, len(asked), _MOST_NAMED))
 
 
+def bounded(number: int) -> int:
+    """A limit or an offset that both databases take: what a page asks for comes from a URL."""
+    return min(max(number, 0), _MOST_ROWS)
+
+
 def lock_space() -> ColumnElement[int]:
     """The first half of the keys of our advisory locks: two stores in two schemas of one database are two stores."""
     return func.hashtext(literal("sidedoor.").concat(func.current_schema()))
@@ -124,6 +131,8 @@ def _postgresql(place: Place) -> Engine:
 
 
 def _sqlite(place: Place) -> Engine:
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise UsageError(f"this Python has SQLite {sqlite3.sqlite_version}; a store needs 3.35 or newer")
     _make_file(place)
     _use_log(place)
     engine = create_engine(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from sidedoor.store.columns import kept_key
-from sidedoor.store.database import parts, rows
+from sidedoor.store.database import bounded, parts, rows
 from sidedoor.store.errors import StaleError
 from sidedoor.store.model import Decision, TrailEntry
 from sidedoor.store.schema import decision, trail
@@ -80,9 +80,11 @@ class Decisions(Scope):
         if subject is not None:
             query = query.where(trail.c.subject == subject)
         if before is not None:
-            query = query.where(trail.c.id < before)
+            query = query.where(trail.c.id < bounded(before))
         with self._read() as connection:
-            return [TrailEntry(*row) for row in connection.execute(query.order_by(trail.c.id.desc()).limit(limit))]
+            return [
+                TrailEntry(*row) for row in connection.execute(query.order_by(trail.c.id.desc()).limit(bounded(limit)))
+            ]
 
     def note(self, entry: TrailEntry) -> None:
         """Add a line to the trail."""

@@ -11,13 +11,14 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, or_, sel
 from sidedoor.store.alerts import ALERT_COLUMNS, alert_of
 from sidedoor.store.columns import kept_key
 from sidedoor.store.database import Database, parts
-from sidedoor.store.model import Alert, Delivery, DeliveryState, Severity
+from sidedoor.store.model import Alert, Delivery, DeliveryState
 from sidedoor.store.schema import alert, delivery
 from sidedoor.store.scope import Scope
 
 _COLUMNS = [
     delivery.c.id.label("delivery_id"), delivery.c.alert_id, delivery.c.occasion, delivery.c.channel, delivery.c.state,
     delivery.c.not_before, delivery.c.attempts, delivery.c.error, delivery.c.done_at,
+    delivery.c.severity.label("told_severity"),
 ]  # fmt: skip
 
 
@@ -102,7 +103,7 @@ class Deliveries(Scope):
 def _delivery(row: Row[Any]) -> Delivery:
     return Delivery(
         row.delivery_id, row.alert_id, row.occasion, row.channel, row.state, row.not_before, row.attempts, row.error,
-        row.done_at,
+        row.done_at, row.told_severity,
     )  # fmt: skip
 
 
@@ -111,15 +112,15 @@ def add_deliveries(
 ) -> frozenset[str]:
     """Insert those that are new and whose alerts are there; returns their ids."""
     given = list(given)
-    severities = _severities(connection, tenant_id, {kept_key(each.alert) for each in given})
+    there = _there(connection, tenant_id, {kept_key(each.alert) for each in given})
     rows = [
         {
             "tenant_id": tenant_id, "id": each.id, "alert_id": each.alert, "occasion": each.occasion,
-            "severity": severities[kept_key(each.alert)], "channel": each.channel, "state": each.state,
+            "severity": each.severity, "channel": each.channel, "state": each.state,
             "not_before": each.not_before, "attempts": each.attempts, "error": each.error, "done_at": each.done_at,
         }
         for each in given
-        if kept_key(each.alert) in severities
+        if kept_key(each.alert) in there
     ]  # fmt: skip
     if not rows:
         return frozenset()
@@ -127,13 +128,10 @@ def add_deliveries(
     return frozenset(connection.execute(statement, rows).scalars())
 
 
-def _severities(connection: Connection, tenant_id: int, alerts: Iterable[str]) -> dict[str, Severity]:
-    """Of those alerts that are there."""
-    found: dict[str, Severity] = {}
-    query = select(alert.c.id, alert.c.severity).where(alert.c.tenant_id == tenant_id)
-    for part in parts(alerts):
-        found.update((key, severity) for key, severity in connection.execute(query.where(alert.c.id.in_(part))))
-    return found
+def _there(connection: Connection, tenant_id: int, alerts: Iterable[str]) -> set[str]:
+    """Those alerts that are there, by id."""
+    query = select(alert.c.id).where(alert.c.tenant_id == tenant_id)
+    return {key for part in parts(alerts) for key in connection.execute(query.where(alert.c.id.in_(part))).scalars()}
 
 
 def mark_needless(connection: Connection, tenant_id: int, needless: Iterable[str], at: datetime) -> frozenset[str]:

@@ -128,7 +128,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class TrailEntry:
-    """One line of the audit trail; never changed, and deleted only with its tenant or by retention.
+    """One line of the audit trail; deleted only with its tenant or by retention, changed only by `forget_address`.
 
     what: decide, acknowledge, snooze, baseline, release, delete, sign-in, ... subject: a sender's key, an alert's id, a
     message's id. before, after: JSON values. number: rises with each entry kept; 0 before it is.

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from sidedoor.store.changes import RunEnd
 from sidedoor.store.columns import kept_key
-from sidedoor.store.database import Database
+from sidedoor.store.database import Database, bounded
 from sidedoor.store.decisions import add_to_trail
 from sidedoor.store.errors import NotThereError
 from sidedoor.store.model import Observation, Run, TrailEntry
@@ -49,7 +49,8 @@ class Observations(Scope):
         )
         if since is not None:
             query = query.where(observation.c.at >= since)
-        query = query.order_by(observation.c.at.desc(), observation.c.key.desc()).limit(limit)
+        query = query.order_by(observation.c.at.desc(), observation.c.key.desc())
+        query = query if limit is None else query.limit(bounded(limit))
         with self._read() as connection:
             return [Observation(*row) for row in connection.execute(query)]
 
@@ -78,7 +79,7 @@ class Runs(Scope):
             run.c.tenant_id == self._tenant
         )
         with self._read() as connection:
-            rows = connection.execute(query.order_by(run.c.id.desc()).limit(limit)).all()
+            rows = connection.execute(query.order_by(run.c.id.desc()).limit(bounded(limit))).all()
         return [Run(started, ended, outcome, tuple(said), number) for started, ended, outcome, said, number in rows]
 
     def latest_time(self) -> datetime | None:
