@@ -24,6 +24,10 @@ $(STAMPS)/apt: scripts/setup.sh | $(STAMPS)/venv
 	@bash scripts/setup.sh apt
 	@touch $@
 
+$(STAMPS)/docs: $(STAMPS)/venv
+	@$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@
+
 demo: $(STAMPS)/venv ## make an invented tenant, audit it, say where the report lies
 	@bash scripts/demo.sh
 
@@ -35,16 +39,21 @@ test: $(STAMPS)/dev $(STAMPS)/apt ## run all tests
 	@$(BIN)/python -m pytest -n 2 -rs
 
 check: $(STAMPS)/dev $(STAMPS)/apt ## format, lint, types, import contracts, tests; leaves the tree clean
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks scripts
+	$(BIN)/ruff check src tests benchmarks scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 -rs
 	@bash scripts/clean_tree.sh
 
 format: $(STAMPS)/dev ## let ruff format and mend what it can
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks scripts
+	$(BIN)/ruff check --fix src tests benchmarks scripts
+
+.PHONY: docs
+docs: $(STAMPS)/docs ## build the site of docs/ into build/site; warnings are errors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict # with --quiet it would not notice warnings
+	@echo "The site lies in build/site: open build/site/index.html"
 
 bench: $(STAMPS)/dev ## run the benchmarks one after another; each prints ratios
 	@$(BIN)/python -m pip install --quiet --editable '.[bench]'

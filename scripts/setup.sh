@@ -35,6 +35,8 @@ apt() {
   local missing=()
   command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
   command -v swaks >/dev/null || missing+=(swaks)
+  # Debian keeps PostgreSQL's programs out of the path.
+  compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null || command -v pg_ctl >/dev/null || missing+=(postgresql)
   { [ -x /usr/sbin/postfix ] && command -v smtp-sink >/dev/null; } || missing+=(postfix)
   if [ ${#missing[@]} != 0 ] && ! { as_root && apt_install "${missing[@]}"; }; then
     echo "setup: missing ${missing[*]}; the tests that need them are skipped by name" >&2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import tomllib
 from collections.abc import Iterator
@@ -116,7 +117,9 @@ def test_designed_commands_are_announced_and_absent() -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", text(path)):
         if not re.match(r"[a-z]+:|#", target):
-            assert (path.parent / target.partition("#")[0]).exists(), target
+            found = Path(os.path.normpath(path.parent / target.partition("#")[0]))
+            # The reference is made when the site is built (scripts/sitegen); tests/docs follows these links there.
+            assert found.exists() or found.is_relative_to(ROOT / "docs" / "reference"), target
 
 
 TOP = ("src/", "tests/", "docs/", "benchmarks/", "scripts/", ".ci/")
@@ -126,11 +129,12 @@ INSIDE = ("audit/", "cli/", "demo/", "evidence/", "mail/", "mailauth/", "policy/
 @pytest.mark.parametrize("path", PAGES, ids=page_id)
 def test_files_in_pages_exist(path: Path) -> None:
     package = ROOT / "src" / "sidedoor"
+    howto = path.parent.name == "howto"  # where `report/` and `scripts/` are the reader's folders
     for code in quoted(path):
         for name in re.findall(r"(?<![\w/.])(?:\.ci|[a-z]+)/[\w./-]*", code):
             if name.startswith(TOP):
-                assert (ROOT / name).exists(), name
-            elif name.startswith(INSIDE) and re.fullmatch(r"[\w/]+\.(?:py|toml|json)", name):
+                assert (ROOT / name).exists() or (howto and name.startswith("scripts/")), name
+            elif not howto and name.startswith(INSIDE) and re.fullmatch(r"[\w/]+\.(?:py|toml|json)", name):
                 assert (package / name).exists() or (package / "mailauth" / name).exists(), name
 
 

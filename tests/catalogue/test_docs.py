@@ -42,7 +42,7 @@ def test_every_word_is_named(word: str) -> None:
 def test_the_example_is_an_entry() -> None:
     block = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert block is not None
-    text = re.sub(r"^   ", "", block[1], flags=re.MULTILINE)
+    text = re.sub(r"^    ", "", block[1], flags=re.MULTILINE)
     (entry,) = read_entries(text, "docs/catalogue.md")
     assert entry.id == tomllib.loads(text)["id"] == "zendesk"
     assert entry.sends == CATALOGUE.entries["zendesk"].sends.__class__(OwnDomain.BY_DEFAULT)

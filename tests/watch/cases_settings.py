@@ -143,77 +143,225 @@ _ADDED = (*connector().sender_networks, ip_network("198.18.4.0/28"))
 _MADE_INTERNAL = connector(
     kind=ConnectorKind.ON_PREMISES, restrict_to_addresses=False, treat_messages_as_internal=True
 )  # fmt: skip
+_WATCHED = (*sight().certificates, replace(sight().certificates[0], connector="New"))
 CONNECTORS = [
-    Case("connector-added", "one more", _with(*_BASE, connector("New")), finds={"New": "warning"}),
-    Case("connector-added", "one more, disabled", _with(*_BASE, connector("New", enabled=False)), finds={"New": "info"}),
-    Case("connector-added", "renamed", _with(connector("Branches"), certified()),
-         finds={("connector-changed", "Branches"): "info"}),
+    Case("connector-added", "one more", _with(*_BASE, connector("New", changed_at=ago(1))), finds={"New": "warning"}),
+    Case(
+        "connector-added", "one more, disabled", _with(*_BASE, connector("New", enabled=False)), finds={"New": "info"}
+    ),
+    Case(
+        "connector-added",
+        "renamed",
+        _with(connector("Branches", changed_at=ago(1)), certified()),
+        finds={("connector-changed", "Branches"): "info"},
+    ),
     Case("connector-removed", "one that is in use", _with(certified()), finds={"Offices": "serious"}),
     Case("connector-removed", "one that nobody uses", _with(connector()), finds={"Relay": "warning"}),
-    Case("connector-removed", "while the door is closed", with_settings(migrated(10), inbound_connectors=(connector(),)),
-         shut(), finds={"Relay": "serious"}),
-    Case("connector-removed", "a disabled one", _with(*_BASE), _was(*_BASE, connector("Old", enabled=False)),
-         finds={"Old": "info"}),
+    Case(
+        "connector-removed",
+        "while the door is closed",
+        with_settings(migrated(10), inbound_connectors=(connector(),)),
+        shut(),
+        finds={"Relay": "serious"},
+    ),
+    Case(
+        "connector-removed",
+        "a disabled one",
+        _with(*_BASE),
+        _was(*_BASE, connector("Old", enabled=False)),
+        finds={"Old": "info"},
+    ),
     Case("connector-removed", "the export lost a list", with_settings(inbound_connectors=_LOST)),
-    Case("connector-widened", "more addresses", _with(connector(sender_networks=_ADDED), certified()),
-         finds={"Offices": "warning"}),
-    Case("connector-widened", "very many", _with(
-        connector(sender_networks=(*_ADDED, ip_network("198.18.0.0/23"))), certified()), finds={"Offices": "serious"}),
-    Case("connector-widened", "all domains", _with(
-        connector(sender_domains=(SenderDomainPattern(None),), restrict_to_addresses=False), certified()),
-         _was(connector(restrict_to_addresses=False), certified()), finds={"Offices": "serious"}),
-    Case("connector-widened", "another domain of one that restricts", _with(connector(sender_domains=(
-        SenderDomainPattern(CONTOSO), SenderDomainPattern(Domain("fabrikam.example")))), certified()),
-         finds={"Offices": "warning", ("connector-narrowed", "Offices"): "warning"}),
-    Case("connector-widened", "a wildcard", _with(connector(), certified(tls_certificate_name="*.contoso.com")),
-         finds={"Relay": "serious"}),
-    Case("connector-widened", "the restriction is off", _with(connector(restrict_to_addresses=False), certified()),
-         finds={"Offices": "serious"}),
-    Case("connector-widened", "TLS is not required", _with(connector(), certified(require_tls=False)),
-         finds={"Relay": "warning"}),
-    Case("connector-widened", "Partner became OnPremises", _with(
-        connector(kind=ConnectorKind.ON_PREMISES), certified()), finds={"Offices": "serious"}),
-    Case("connector-widened", "the same addresses in other pieces", _with(
-        connector(sender_networks=(ip_network("198.51.100.7/32"), ip_network("198.51.100.8/32"))[::-1]), certified())),
+    Case(
+        "connector-widened",
+        "more addresses",
+        _with(connector(sender_networks=_ADDED, changed_at=ago(1)), certified()),
+        finds={"Offices": "warning"},
+    ),
+    Case(
+        "connector-widened",
+        "very many",
+        _with(connector(sender_networks=(*_ADDED, ip_network("198.18.0.0/23")), changed_at=ago(1)), certified()),
+        finds={"Offices": "serious"},
+    ),
+    Case(
+        "connector-widened",
+        "all domains",
+        _with(connector(sender_domains=(SenderDomainPattern(None),), restrict_to_addresses=False), certified()),
+        _was(connector(restrict_to_addresses=False), certified()),
+        finds={"Offices": "serious"},
+    ),
+    Case(
+        "connector-widened",
+        "another domain of one that restricts",
+        _with(
+            connector(sender_domains=(SenderDomainPattern(CONTOSO), SenderDomainPattern(Domain("fabrikam.example")))),
+            certified(),
+        ),
+        finds={"Offices": "warning", ("connector-narrowed", "Offices"): "warning"},
+    ),
+    Case(
+        "connector-widened",
+        "subdomains too",
+        _with(connector(sender_domains=(SenderDomainPattern(CONTOSO, with_subdomains=True),)), certified()),
+        finds={"Offices": "warning", ("connector-narrowed", "Offices"): "warning"},
+    ),
+    Case(
+        "connector-narrowed",
+        "subdomains no more, which are under the domain that stays",
+        _with(*_BASE),
+        _was(connector(sender_domains=(SenderDomainPattern(CONTOSO, with_subdomains=True),)), certified()),
+        finds={"Offices": "warning"},
+    ),
+    Case(
+        "connector-widened",
+        "a wildcard",
+        _with(connector(), certified(tls_certificate_name="*.contoso.com")),
+        finds={"Relay": "serious"},
+    ),
+    Case(
+        "connector-widened",
+        "the restriction is off",
+        _with(connector(restrict_to_addresses=False), certified()),
+        finds={"Offices": "serious"},
+    ),
+    Case(
+        "connector-widened",
+        "TLS is not required",
+        _with(connector(), certified(require_tls=False)),
+        finds={"Relay": "warning"},
+    ),
+    Case(
+        "connector-widened",
+        "Partner became OnPremises",
+        _with(connector(kind=ConnectorKind.ON_PREMISES), certified()),
+        finds={"Offices": "serious"},
+    ),
+    Case(
+        "connector-widened",
+        "the same addresses in other pieces",
+        _with(
+            connector(sender_networks=(ip_network("198.51.100.7/32"), ip_network("198.51.100.8/32"))[::-1]), certified()
+        ),
+    ),
     Case("connector-widened", "a flag that is not told", _with(connector(restrict_to_addresses=_LOST), certified())),
-    Case("connector-narrowed", "an address that is in use", _with(
-        connector(sender_networks=connector().sender_networks[:1]), certified()), finds={"Offices": "serious"}),
-    Case("connector-narrowed", "an address that nobody uses", _with(connector(), certified()), _was(
-        connector(sender_networks=(*connector().sender_networks, _IDLE)), certified()), finds={"Offices": "warning"}),
-    Case("connector-narrowed", "restricted now", _with(connector(), certified()),
-         _was(connector(restrict_to_addresses=False), certified()), finds={"Offices": "warning"}),
-    Case("connector-narrowed", "no wildcard any more", _with(*_BASE),
-         _was(connector(), certified(tls_certificate_name="*.contoso.com")), finds={"Relay": "warning"}),
-    Case("connector-narrowed", "of a disabled one", _with(*_BASE[:1], certified(enabled=False, tls_certificate_name="a.b")),
-         _was(*_BASE[:1], certified(enabled=False)), finds={("connector-changed", "Relay"): "info"}),
-    Case("connector-enabled", "it was disabled", _with(*_BASE), _was(connector(enabled=False), certified()),
-         finds={"Offices": "warning"}),
+    Case(
+        "connector-narrowed",
+        "an address that is in use",
+        _with(connector(sender_networks=connector().sender_networks[:1]), certified()),
+        finds={"Offices": "serious"},
+    ),
+    Case(
+        "connector-narrowed",
+        "an address that nobody uses",
+        _with(connector(), certified()),
+        _was(connector(sender_networks=(*connector().sender_networks, _IDLE)), certified()),
+        finds={"Offices": "warning"},
+    ),
+    Case(
+        "connector-narrowed",
+        "restricted now",
+        _with(connector(), certified()),
+        _was(connector(restrict_to_addresses=False), certified()),
+        finds={"Offices": "warning"},
+    ),
+    Case(
+        "connector-narrowed",
+        "no wildcard any more",
+        _with(*_BASE),
+        _was(connector(), certified(tls_certificate_name="*.contoso.com")),
+        finds={"Relay": "warning"},
+    ),
+    Case(
+        "connector-narrowed",
+        "of a disabled one",
+        _with(*_BASE[:1], certified(enabled=False, tls_certificate_name="a.b")),
+        _was(*_BASE[:1], certified(enabled=False)),
+        finds={("connector-changed", "Relay"): "info"},
+    ),
+    Case(
+        "connector-enabled",
+        "it was disabled",
+        _with(*_BASE),
+        _was(connector(enabled=False), certified()),
+        finds={"Offices": "warning"},
+    ),
     Case("connector-enabled", "nobody knew whether it was", _with(*_BASE), _was(connector(enabled=_LOST), certified())),
-    Case("connector-disabled", "one in use", _with(connector(enabled=False), certified()), finds={"Offices": "serious"}),
-    Case("connector-disabled", "one that nobody uses", _with(connector(), certified(enabled=False)),
-         finds={"Relay": "warning"}),
+    Case(
+        "connector-disabled", "one in use", _with(connector(enabled=False), certified()), finds={"Offices": "serious"}
+    ),
+    Case(
+        "connector-disabled",
+        "one that nobody uses",
+        _with(connector(), certified(enabled=False)),
+        finds={"Relay": "warning"},
+    ),
     Case("connector-disabled", "nobody knows whether it is", _with(connector(enabled=_LOST), certified())),
-    Case("connector-changed", "enhanced filtering", _with(connector(), certified(ef_skip_last_ip=True)),
-         finds={"Relay": "info"}),
+    Case(
+        "connector-changed",
+        "enhanced filtering",
+        _with(connector(), certified(ef_skip_last_ip=True)),
+        finds={"Relay": "info"},
+    ),
     Case("connector-changed", "only its date", _with(connector(changed_at=ago(1)), certified())),
-    Case("treat-as-internal", "by address, from the first run on", _with(_MADE_INTERNAL, certified()),
-         _was(_MADE_INTERNAL, certified()), finds={"Offices": "serious"}),
-    Case("treat-as-internal", "switched on, by certificate", _with(
-        connector(), certified(treat_messages_as_internal=True)), finds={"Relay": "warning"}),
-    Case("treat-as-internal", "by certificate, known", _with(connector(), certified(treat_messages_as_internal=True)),
-         _was(connector(), certified(treat_messages_as_internal=True))),
-    Case("treat-as-internal", "a Partner connector does not honour it",
-         _with(connector(treat_messages_as_internal=True), certified())),
-    Case("treat-as-internal", "a disabled one", _with(replace(_MADE_INTERNAL, enabled=False), certified()),
-         _was(replace(_MADE_INTERNAL, enabled=False), certified())),
-    Case("cloud-services-mail", "switched on", _with(connector(), certified(cloud_services_mail_enabled=True)),
-         finds={"Relay": "warning"}),
-    Case("cloud-services-mail", "the hybrid wizard's new connector", _with(
-        *_BASE, certified("Hybrid", cloud_services_mail_enabled=True, source="HybridWizard",
-                          tls_certificate_name="relay.contoso.com"),
-        certificates=(*sight().certificates, replace(sight().certificates[0], connector="Hybrid"))),
-         finds={("connector-added", "Hybrid"): "warning"}),
-]  # fmt: skip
+    Case(
+        "treat-as-internal",
+        "by address, from the first run on",
+        _with(_MADE_INTERNAL, certified()),
+        _was(_MADE_INTERNAL, certified()),
+        finds={"Offices": "serious"},
+    ),
+    Case(
+        "treat-as-internal",
+        "switched on, by certificate",
+        _with(connector(), certified(treat_messages_as_internal=True)),
+        finds={"Relay": "warning"},
+    ),
+    Case(
+        "treat-as-internal",
+        "a new connector by certificate",
+        _with(*_BASE, certified("New", treat_messages_as_internal=True), certificates=_WATCHED),
+        finds={"New": "warning", ("connector-added", "New"): "warning"},
+    ),
+    Case(
+        "treat-as-internal",
+        "by certificate, known",
+        _with(connector(), certified(treat_messages_as_internal=True)),
+        _was(connector(), certified(treat_messages_as_internal=True)),
+    ),
+    Case(
+        "treat-as-internal",
+        "a Partner connector does not honour it",
+        _with(connector(treat_messages_as_internal=True), certified()),
+    ),
+    Case(
+        "treat-as-internal",
+        "a disabled one",
+        _with(replace(_MADE_INTERNAL, enabled=False), certified()),
+        _was(replace(_MADE_INTERNAL, enabled=False), certified()),
+    ),
+    Case(
+        "cloud-services-mail",
+        "switched on",
+        _with(connector(), certified(cloud_services_mail_enabled=True)),
+        finds={"Relay": "warning"},
+    ),
+    Case(
+        "cloud-services-mail",
+        "the hybrid wizard's new connector",
+        _with(
+            *_BASE,
+            certified(
+                "Hybrid",
+                cloud_services_mail_enabled=True,
+                source="HybridWizard",
+                tls_certificate_name="relay.contoso.com",
+            ),
+            certificates=(*sight().certificates, replace(sight().certificates[0], connector="Hybrid")),
+        ),
+        finds={("connector-added", "Hybrid"): "warning"},
+    ),
+]
 
 
 def _ends(*days: float, name: str = "Relay") -> Sight:
@@ -253,6 +401,24 @@ CERTIFICATES = [
         "added lately",
         _with(replace(_LONG_LISTED, changed_at=ago(5)), certified()),
         _was(replace(_LONG_LISTED, changed_at=ago(5)), certified()),
+    ),
+    Case(
+        "connector-address-unused",
+        "added since the baseline, by an export without dates",
+        _with(replace(_LONG_LISTED, changed_at=None), certified()),
+        replace(_was(replace(connector(), changed_at=None), certified()), at=ago(80)),
+        finds={("connector-widened", "Offices"): "warning"},
+    ),
+    Case(
+        "connector-address-unused",
+        "seen once, long ago, by an export without dates",
+        _with(
+            replace(_LONG_LISTED, changed_at=None),
+            certified(),
+            connector_addresses={"Offices": {"198.51.100.7": ago(1), "198.51.100.8": ago(1), "198.51.100.99": ago(70)}},
+        ),
+        _was(replace(_LONG_LISTED, changed_at=None), certified()),
+        finds={"Offices": "info"},
     ),
     Case(
         "connector-address-unused",

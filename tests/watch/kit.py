@@ -66,13 +66,28 @@ def seen(  # a sender has as many facts
     counts = dict(daily(50) if days is None else days)
     messages = sum(counts.values())
     sender = Sender(
-        id=f"id-{key}", name=f"{key} ({address})", submission=submission,
-        assessment=assessment, confidence=0.9, reasons=tuple(Reason(each, f"{each} holds.", 1.0) for each in reasons), networks=(f"{address}/32",),
-        envelope_domains=(domain,), mail_from=tuple(mail_from or (f"{key}@{domain}",)), helo=tuple(helo or (f"{key}-mfp1",)),
-        service=service, messages=messages, recipients=4, first_seen=at(min(counts)), last_seen=at(max(counts)),
-        active_days=len(counts), authentication={}, would_reject=messages, would_reject_unknown=0,
-        recommendation="Give it a connector.", daily=counts,
-    )  # fmt: skip
+        id=f"id-{key}",
+        name=f"{key} ({address})",
+        submission=submission,
+        assessment=assessment,
+        confidence=0.9,
+        reasons=tuple(Reason(each, f"{each} holds.", 1.0) for each in reasons),
+        networks=(f"{address}/32",),
+        envelope_domains=(domain,),
+        mail_from=tuple(mail_from or (f"{key}@{domain}",)),
+        helo=tuple(helo or (f"{key}-mfp1",)),
+        service=service,
+        messages=messages,
+        recipients=4,
+        first_seen=at(min(counts)),
+        last_seen=at(max(counts)),
+        active_days=len(counts),
+        authentication={},
+        would_reject=messages,
+        would_reject_unknown=0,
+        recommendation="Give it a connector.",
+        daily=counts,
+    )
     places = more.pop("places", frozenset({(address, domain)}))
     return SenderSight(key, sender, word, places, **more)
 

@@ -40,6 +40,7 @@ def test_what_was_said_stands_in_it() -> None:
         ('domain = "contoso.com"\n[dns]\noffline = 1', 3, "offline = 1"),
         ('domain = "contoso.com"\n[dsn]\n', 2, "the key 'dsn'"),
         ('domain = "contoso.com"\n[collect]\ndetails = 60000', 3, "details = 60000"),
+        ('domain = "contoso.com"\n[inputs]\ntrace_sender = ["auto"]', 3, "trace_sender = ['auto']"),
         ('domain = "contoso.com"\n[collect]\ncloud = "mars"', 3, "cloud = 'mars'"),
         ('domain = "contoso.com"\n[alerts.thresholds]\nburst_factor = 0.5', 3, "burst_factor = 0.5"),
         ('domain = "contoso.com"\n[retention]\nhistory_days = true', 3, "history_days = True"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from sidedoor.errors import UnreachableError
 from sidedoor.store.database import Database
@@ -19,17 +19,25 @@ def compact(database: Database) -> None:
     overwritten files are beyond its reach.
     """
     with database.reserved() as connection, our_errors(database.place.name):
-        if not database.is_sqlite:
-            connection.execute(text(f"SET lock_timeout = '{_PATIENCE_SECONDS}s'"))
-            for name in METADATA.tables:
-                connection.execute(text(f'VACUUM (FULL) "{name}"'))
-            connection.execute(text("RESET lock_timeout"))
-            return
-        # `secure_delete` has overwritten most of it; pages that were moved about may hold more. The log is last.
-        connection.execute(text("VACUUM"))
-        busy = connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).one()[0]
-    if busy:
+        if database.is_sqlite:
+            _sqlite(connection, database.place.name)
+        else:
+            _postgresql(connection)
+
+
+def _sqlite(connection: Connection, name: str) -> None:
+    # `secure_delete` has overwritten most of it; pages that were moved about may hold more. The log is last.
+    connection.execute(text("VACUUM"))
+    if connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).one()[0]:
         raise UnreachableError(
-            f"{database.place.name}: deleted, but another process reads it, so that its log still holds what was; "
-            "compact it again"
+            f"{name}: deleted, but another process reads it, so that its log still holds what was; compact it again"
         )
+
+
+def _postgresql(connection: Connection) -> None:
+    connection.execute(text(f"SET lock_timeout = '{_PATIENCE_SECONDS}s'"))
+    try:
+        for table in METADATA.tables:
+            connection.execute(text(f'VACUUM (FULL) "{table}"'))
+    finally:
+        connection.execute(text("RESET lock_timeout"))

@@ -21,15 +21,17 @@ from sidedoor.store.errors import WHAT, our_errors
 from sidedoor.store.place import Place
 
 _BUSY_SECONDS = 30.0
+_MAGIC = b"SQLite format 3\0"  # https://sqlite.org/fileformat.html#magic_header_string
 _FETCHED = 1_000
 _MOST_NAMED = 500
 _BEGIN = "sidedoor_begin"
 # How SQLite begins: a writer takes its turn at once, so that what it read before it writes is still so.
 _READING, _WRITING, _NO_TRANSACTION = "BEGIN", "BEGIN IMMEDIATE", ""
 # libpq waits for ever for a server that takes connections and says nothing, or was cut off; these say for how long.
-_PATIENCE = {
+# In another time zone the first and the last day of Python's calendar would be beyond it.
+_CONNECTION = {
     "connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3,
-    "tcp_user_timeout": 60_000, "application_name": "sidedoor",
+    "tcp_user_timeout": 60_000, "application_name": "sidedoor", "options": "-c timezone=UTC",
 }  # fmt: skip
 
 
@@ -112,7 +114,7 @@ def _postgresql(place: Place) -> Engine:
     try:
         return create_engine(
             place.url,
-            connect_args={name: value for name, value in _PATIENCE.items() if name not in given},
+            connect_args={name: value for name, value in _CONNECTION.items() if name not in given},
             pool_pre_ping=True,  # a server that was started again is found so before the first statement
             pool_timeout=_BUSY_SECONDS,
             hide_parameters=True,  # what people wrote is not for logs
@@ -149,9 +151,12 @@ def _make_file(place: Place) -> None:
     if path.is_dir():
         raise InputError(place.name, "a folder", WHAT)
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb") as file:
+            begins = file.read(len(_MAGIC))
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    if begins and begins != _MAGIC:  # SQLite would take a few octets for an empty database
+        raise InputError(place.name, "no SQLite database", WHAT)
 
 
 def _use_log(place: Place) -> None:

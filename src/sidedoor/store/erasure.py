@@ -25,6 +25,9 @@ from sidedoor.store.scope import Scope
 
 _Rewrite = Callable[[str], str]
 _LOCAL = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~.-"
+# Before an address: not the rest of another one. `=` and quotes may be in a local part, but mostly are around it, as in
+# `to=ann@contoso.com`; and a URL may write `<` as %3C.
+_BEGIN = r"(?:(?<![\w.+-])|(?<=%[0-9A-Fa-f]{2}))"
 _ACTED = {(decision.name, "decided_by"), (alert.name, "acknowledged_by"), (trail.name, "who")}
 
 
@@ -77,9 +80,9 @@ def _rewriter(address: Address, mark: str) -> _Rewrite:
     local = f"(?:{'|'.join(re.escape(text) for text in sorted({bare, bare.casefold()}))})"
     names = {address.domain.ascii, address.domain.unicode, address.domain.unicode.casefold()}
     domains = "|".join(re.escape(name) for name in sorted(names))
-    whole = rf'(?<![{_LOCAL}])"?{local}(?:\+[{_LOCAL}]*)?"?(?:@|%40)(?:{domains})'
-    inside = rf"(?<![A-Za-z0-9]){local}=(?:{domains})"
-    pattern = re.compile(rf"(?:{whole}|{inside})(?![A-Za-z0-9-]|\.[A-Za-z0-9])", re.IGNORECASE)
+    whole = rf'{_BEGIN}"?{local}(?:\+[{_LOCAL}]*)?"?(?:@|%40)(?:{domains})'
+    inside = rf"(?<![^\W_]){local}=(?:{domains})"
+    pattern = re.compile(rf"(?:{whole}|{inside})(?![\w-]|\.\w)", re.IGNORECASE)
     return lambda text: pattern.sub(mark, text)
 
 

@@ -27,7 +27,9 @@ class Observations(Scope):
 
     def put_observations(self, seen: Iterable[Observation]) -> list[Observation]:
         """Keep all in one transaction; returns those that were not there."""
-        given = {(kept_key(each.kind), kept_key(each.key)): each for each in reversed(list(seen))}
+        given: dict[tuple[str, str], Observation] = {}
+        for each in seen:
+            given.setdefault((kept_key(each.kind), kept_key(each.key)), each)
         rows = [
             {"tenant_id": self._tenant, "kind": kind, "key": key, "at": each.at, "body": dict(each.body)}
             for (kind, key), each in given.items()
@@ -38,7 +40,7 @@ class Observations(Scope):
         with self._write() as connection:
             found = connection.execute(statement.returning(observation.c.kind, observation.c.key), rows)
             new = {(kind, key) for kind, key in found}
-        return [each for key, each in reversed(given.items()) if key in new]
+        return [each for key, each in given.items() if key in new]
 
     def observations(self, kind: str, since: datetime | None = None, limit: int | None = None) -> list[Observation]:
         """The newest of a kind, seen at `since` or after it."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -58,15 +60,17 @@ class Sessions:
         with self._database.write() as connection:
             return connection.execute(delete(web_session).where(web_session.c.who == who)).rowcount
 
-    def put_token(self, token_hash: str, purpose: str, expires: datetime, body: Any = None) -> None:
-        """Keep a token that counts once, with a JSON value for whoever takes it."""
-        values = {"token_hash": _digest(token_hash), "purpose": purpose, "expires": expires, "body": {"value": body}}
+    def put_token(
+        self, token_hash: str, purpose: str, expires: datetime, body: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
+        """Keep a token that counts once, with JSON values for whoever takes it."""
+        values = {"token_hash": _digest(token_hash), "purpose": purpose, "expires": expires, "body": dict(body)}
         statement = self._database.insert(web_token).values(**values)
         with self._database.write() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["token_hash"], set_=values))
 
     def take_token(self, token_hash: str, purpose: str, now: datetime) -> dict[str, Any] | None:
-        """Use a token up: `{"value": body}` for one of all that take it, None for the others and where it is over.
+        """Use a token up: its body for one of all that take it, None for the others and where it is over.
 
         One asked for with another purpose stays.
         """

@@ -59,6 +59,8 @@ def _new_sender(baseline: Baseline, sight: Sight, subject: str) -> Baseline:
 
 def _moved(baseline: Baseline, sight: Sight, subject: str) -> Baseline:
     """Its new places, and those of the sender that took its place; that one belongs to the baseline from now on."""
+    if all(subject_of(seen.key) != subject for seen in sight.senders):
+        return _silent(baseline, sight, subject)  # the history has no more of it: there is no place to accept
     senders = dict(baseline.senders)
     followers = successors(sight, baseline)
     for seen in sight.senders:
@@ -131,7 +133,8 @@ _FIELDS: Mapping[Kind, tuple[str, ...]] = {
 
 def _modest(row: InboundConnector) -> InboundConnector:
     """A connector whose mail does not become internal: that it does has alerts of its own."""
-    return replace(row, treat_messages_as_internal=False, cloud_services_mail_enabled=False)
+    row = replace(row, treat_messages_as_internal=False)
+    return row if row.source == "HybridWizard" else replace(row, cloud_services_mail_enabled=False)
 
 
 def _connector(kind: Kind) -> Callable[[Baseline, Sight, str], Baseline]:
@@ -172,6 +175,7 @@ _TAKES: Mapping[Kind, Callable[[Baseline, Sight, str], Baseline]] = {
     Kind.FORWARDER_REFUSED: _new_sender,
     Kind.SENDER_MOVED: _moved,
     Kind.SENDER_SILENT: _silent,
+    Kind.REPORTED_ELSEWHERE: _silent,
     Kind.DIRECT_SEND_REOPENED: _switch,
     Kind.ACCEPTED_DOMAIN_ADDED: _accepted_domain,
     Kind.ACCEPTED_DOMAIN_REMOVED: _accepted_domain,

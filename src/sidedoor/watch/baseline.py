@@ -12,19 +12,17 @@ from datetime import datetime
 
 from sidedoor.audit.model import Verdict
 from sidedoor.mail.fact import Unknown
-from sidedoor.store.model import KnownSender, Word
+from sidedoor.store.model import KnownSender
 from sidedoor.tenant.snapshot import TenantSnapshot
 from sidedoor.watch.accept import accept, acceptable, known_as
 from sidedoor.watch.find import Untold, everything
 from sidedoor.watch.find.dns import weakness
-from sidedoor.watch.find.door import WEEK, known_until
+from sidedoor.watch.find.door import DECIDED, WEEK, known_until
 from sidedoor.watch.find.itself import reason
 from sidedoor.watch.settings_growth import grown_settings
 from sidedoor.watch.sight import Baseline, DomainSight, SenderSight, Sight, Source, Thresholds, Tolerated, dns_source
 
 __all__ = ["accept", "acceptable", "first", "grown"]
-
-_DECIDED = frozenset({Word.LEGITIMATE, Word.SPOOFING})
 
 
 def first(sight: Sight) -> Baseline:
@@ -41,6 +39,7 @@ def grown(baseline: Baseline, sight: Sight, thresholds: Thresholds | None = None
         snapshot=grown_settings(baseline.snapshot, sight.snapshot) if settings_told else baseline.snapshot,
         domains=_domains(baseline, sight),
         closed_since=_closed_since(baseline, sight) if settings_told else baseline.closed_since,
+        history_since=baseline.history_since or (None if reason(Source.HISTORY, sight) else sight.now),
         told={**baseline.told, **dict.fromkeys(_told(sight), sight.now)},
         tolerated=_tolerated(baseline, sight, limits),
     )
@@ -65,14 +64,14 @@ def _senders(baseline: Baseline, sight: Sight) -> Iterator[tuple[str, KnownSende
     if reason(Source.HISTORY, sight):
         yield from baseline.senders.items()
         return
-    begins, seen = Source.HISTORY not in baseline.told, {each.key: each for each in sight.senders}
+    begins, seen = baseline.history_since is None, {each.key: each for each in sight.senders}
     for key, known in baseline.senders.items():
         if key in seen:
             yield key, _fresh(known, seen[key]) if known.accepted else known
         elif known.assessment != Verdict.SPOOFING.value:
             yield key, known  # an honest one that is not seen any more is the more worth knowing
     for key, each in seen.items():
-        if key not in baseline.senders and (begins or each.word in _DECIDED or _spent(each, sight)):
+        if key not in baseline.senders and (begins or each.word in DECIDED or _spent(each, sight)):
             yield key, known_as(each)
 
 

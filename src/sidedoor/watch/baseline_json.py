@@ -22,6 +22,7 @@ def encode(baseline: Baseline) -> dict[str, Any]:
         "schema": SCHEMA,
         "at": values_of(baseline.at),
         "closed_since": values_of(baseline.closed_since),
+        "history_since": values_of(baseline.history_since),
         "told": _sorted({source: values_of(when) for source, when in baseline.told.items()}),
         "senders": [values_of(baseline.senders[key]) for key in sorted(baseline.senders)],
         "snapshot": values_of(baseline.snapshot),
@@ -56,7 +57,8 @@ def _baseline(body: Mapping[str, Any]) -> Baseline:
         senders={sender.key: sender for sender in senders},
         snapshot=decode_snapshot(body["snapshot"]),
         domains={str(name): domain_of(members(row)) for name, row in members(body["domains"]).items()},
-        closed_since=None if body["closed_since"] is None else time_of(body["closed_since"]),
+        closed_since=_moment(body["closed_since"]),
+        history_since=_moment(body["history_since"]),
         told={str(source): time_of(when) for source, when in members(body["told"]).items()},
         tolerated=dict(_tolerated(members(row)) for row in _rows(body["tolerated"])),
     )
@@ -80,6 +82,10 @@ def time_of(value: object) -> datetime:
     if moment.tzinfo is None:
         raise CodecError(f"{str(value)[:60]!r} has no time zone")
     return moment
+
+
+def _moment(value: object) -> datetime | None:
+    return None if value is None else time_of(value)
 
 
 def _count(value: object) -> int:

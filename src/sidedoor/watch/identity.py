@@ -76,6 +76,10 @@ def _real(places: Iterable[Place]) -> frozenset[Place]:
     return frozenset(place for place in places if place[0])
 
 
+def _fits(here: frozenset[Place], there: frozenset[Place], *, placeless: bool) -> bool:
+    return not (here or there) if placeless else bool(here & there)
+
+
 class _Matching:
     def __init__(
         self,
@@ -95,18 +99,19 @@ class _Matching:
         self.taken.add(key)
 
     def by_id(self, *, placeless: bool) -> None:
-        """Known senders under the id they had last; several of one id, which no run writes, are nobody's."""
+        """Known senders under the id they had last; of several, since ids come back, the one with most in common."""
         rows: dict[str, list[KnownSender]] = {}
         for row in self.known.values():
             rows.setdefault(row.id, []).append(row)
         for identity in self._open():
-            found = [row for row in rows.get(identity, ()) if row.key not in self.taken]
-            if len(found) == 1 and self._same(identity, found[0], placeless=placeless):
-                self._take(identity, found[0].key)
-
-    def _same(self, identity: str, row: KnownSender, *, placeless: bool) -> bool:
-        here, there = _real(self.places[identity]), _real(row.places)
-        return not here and not there if placeless else bool(here & there)
+            here = _real(self.places[identity])
+            claims = [
+                (-len(here & _real(row.places)), row.first_seen, row.key)
+                for row in rows.get(identity, ())
+                if row.key not in self.taken and _fits(here, _real(row.places), placeless=placeless)
+            ]
+            if claims:
+                self._take(identity, min(claims)[2])
 
     def _open(self) -> list[str]:
         return sorted(self.senders.keys() - self.key_of.keys())

@@ -61,7 +61,7 @@ class About(StrEnum):
 
     TENANT = "tenant"  # the subject is empty
     SENDER = "sender"  # the lasting key of a sender
-    CLIENT = "client"  # a sender's key, or the address or name of a client that is no sender of the report
+    CLIENT = "client"  # a sender's key, or `client` and the address or name of one that is no sender of the report
     CONNECTOR = "connector"  # the name of an inbound connector
     RULE = "rule"  # the name of a transport rule
     DOMAIN = "domain"  # an accepted domain
@@ -359,7 +359,7 @@ _REFUSALS = (
         "An honest sender has been silent here since the door was closed, and DMARC reports show its address at work: "
         "its mail to you may be refused.",
         "Look into the sender's own log or mailbox for 550 5.7.68, and give it an entrance.",
-        (Part.COMPLETE, Part.SENDER), marks=(),
+        (Part.COMPLETE, Part.SENDER), takes=True,
     ),
 )  # fmt: skip
 _ITSELF = (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sidedoor.store.model import Alert, Delivery, DeliveryState, Finding, Occasion, Severity
 from sidedoor.watch.quiet import QuietHours
 
 NewId = Callable[[], str]
+_AFTER = timedelta(microseconds=1)
 _NEWS = frozenset({Occasion.RAISED, Occasion.WORSENED})
 
 
@@ -55,22 +56,23 @@ class Outbox:
             self._put(alert, Occasion.RAISED, rule, self._now)
             return
         waiting = [delivery for delivery in told if self._waits(delivery)]
-        if waiting and alert.finding.severity is not Severity.CRITICAL:
+        hurry = alert.finding.severity is Severity.CRITICAL
+        if waiting and not (hurry and all(delivery.severity is not Severity.CRITICAL for delivery in waiting)):
             return  # the message that waits will show what holds when it goes
         self.needless.update(delivery.id for delivery in waiting)
-        same = (Occasion.WORSENED, alert.finding.severity)
-        if not any((delivery.occasion, delivery.severity) == same for delivery in told if delivery not in waiting):
-            self._put(alert, Occasion.WORSENED, rule, self._now)
+        self._put(alert, Occasion.WORSENED, rule, self._now)
 
     def over(self, alert: Alert) -> None:
         """An alert that is over: to those who were told of it, or are about to be."""
         for name in sorted({delivery.channel for delivery in self._before.get(alert.id, ())}):
             told = self._news(alert, name)
-            self.needless.update(delivery.id for delivery in told if self._waits(delivery))
+            spare = [each for each in told if self._waits(each) or _was_held(each, alert)]
+            self.needless.update(each.id for each in spare)
             # What a channel gave up on never got there; what is due goes before this.
-            got = [each for each in told if not self._waits(each) and each.state is not DeliveryState.GIVEN_UP]
+            got = [each for each in told if each not in spare and each.state is not DeliveryState.GIVEN_UP]
             if got and name in self._channels:
-                after = max([self._now, *(each.not_before for each in got if each.state is DeliveryState.DUE)])
+                due = [each.not_before + _AFTER for each in got if each.state is DeliveryState.DUE]
+                after = max([self._now, *due])
                 self._put(alert, Occasion.RECOVERED, self._channels[name], after)
 
     def review(self, alert: Alert) -> None:
@@ -102,11 +104,20 @@ class Outbox:
 
     def _put(self, alert: Alert, occasion: Occasion, rule: ChannelRule, earliest: datetime) -> None:
         severity = alert.finding.severity
+        same = (occasion, rule.name, severity)
+        if any((each.occasion, each.channel, each.severity) == same for each in self._before.get(alert.id, ())):
+            return  # each step is told of once, and what was not to be told of then is not now
         at = max(earliest, alert.snoozed_until) if alert.snoozed_until is not None else earliest
         at = _quiet(rule, severity, at)
         self.new.append(
             Delivery(self._new_id(), alert.id, occasion, rule.name, DeliveryState.DUE, at, severity=severity)
         )
+
+
+def _was_held(delivery: Delivery, alert: Alert) -> bool:
+    """Whether the news was held back, and nobody tried to send it since its time came."""
+    untried = delivery.state is DeliveryState.DUE and not delivery.attempts
+    return untried and delivery.occasion is Occasion.RAISED and delivery.not_before > alert.raised_at
 
 
 def _quiet(rule: ChannelRule | None, severity: Severity, at: datetime) -> datetime:

@@ -156,9 +156,9 @@ def _channels(value: object) -> Mapping[str, Any]:
 
 
 def _named(value: object) -> str:
-    if value not in {"auto", "envelope", "header", "unknown"}:
+    if not isinstance(value, str) or value not in {"auto", "envelope", "header", "unknown"}:
         raise TomlValueError(value, "one of auto, envelope, header, unknown")
-    return str(value)
+    return value
 
 
 _DAYS = whole(0, _YEARS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
@@ -80,7 +79,7 @@ def _filter(before: Fact[ConnectionFilter], now: Fact[ConnectionFilter]) -> Fact
         return now if isinstance(before, Unknown) else before
     strange, gone = set(beyond(now.allow, before.allow)), set(beyond(before.allow, now.allow))
     kept = [net for net in before.allow if net not in gone] + [net for net in now.allow if net not in strange]
-    return ConnectionFilter(tuple(dict.fromkeys(kept)), now.block)
+    return ConnectionFilter(before.allow if set(kept) == set(before.allow) else tuple(dict.fromkeys(kept)), now.block)
 
 
 def _rules(before: TenantSnapshot, now: TenantSnapshot) -> Fact[tuple[TransportRule, ...]]:
@@ -94,8 +93,4 @@ def _rules(before: TenantSnapshot, now: TenantSnapshot) -> Fact[tuple[TransportR
         was = rows.get(rule.name)
         if rule.enabled is True and (was is None or was.enabled is not True or not protects(was, ours)):
             rows[rule.name] = rule
-    return _in_order(tuple(rows.values()))
-
-
-def _in_order(rules: Sequence[TransportRule]) -> tuple[TransportRule, ...]:
-    return tuple(sorted(rules, key=lambda rule: (rule.priority, rule.name)))
+    return tuple(rows.values())

@@ -171,7 +171,8 @@ class Baseline:
     None where it is not on.
 
     senders: by key, those that belong there; one that is not `accepted` was taken out of service at its `last_seen`.
-    told: source -> when it was last told; what was never told has no baseline yet. tolerated: (kind, subject) ->
+    told: source -> when it was last told; what was never told has no baseline yet. history_since: when the history was
+    told first, so that what was over by then is no news. tolerated: (kind, subject) ->
     findings that a person said are right as they are. Improvements are taken in by themselves (`baseline.grown`).
     """
 
@@ -181,6 +182,7 @@ class Baseline:
     domains: Mapping[str, DomainSight]
     closed_since: datetime | None = None
     told: Mapping[str, datetime] = field(default_factory=dict)
+    history_since: datetime | None = None
     tolerated: Mapping[tuple[str, str], Tolerated] = field(default_factory=dict)
 
 

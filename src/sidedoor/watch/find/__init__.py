@@ -9,7 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from sidedoor.store.model import Finding
-from sidedoor.watch.find import certificates, connectors, dns, itself, moves, refusals, senders, settings, traffic
+from sidedoor.watch.find import (
+    certificates,
+    connectors,
+    dns,
+    itself,
+    moves,
+    refusals,
+    senders,
+    settings,
+    silence,
+    traffic,
+)
 from sidedoor.watch.find.untold import Untold
 from sidedoor.watch.kinds import KINDS
 from sidedoor.watch.sight import Baseline, Sight, Thresholds
@@ -19,8 +30,8 @@ __all__ = ["FAMILIES", "Untold", "everything", "find", "mark", "tolerated"]
 Family = Callable[[Sight, Baseline, Thresholds], Iterator[Finding]]
 
 FAMILIES: tuple[Family, ...] = (
-    senders.find, moves.find, traffic.find, settings.find, connectors.find, certificates.find, dns.find, refusals.find,
-    itself.find,
+    senders.find, moves.find, silence.find, traffic.find, settings.find, connectors.find, certificates.find, dns.find,
+    refusals.find, itself.find,
 )  # fmt: skip
 _ORDER: Mapping[str, int] = {kind: place for place, kind in enumerate(KINDS)}
 

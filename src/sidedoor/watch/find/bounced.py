@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from sidedoor.watch.find.door import SETTLED, WEEK, addresses
 from sidedoor.watch.sight import BounceSight, SenderSight, Sight
 
+Cases = dict[str, tuple[SenderSight | None, list[BounceSight]]]
+_MOST_STRANGERS = 20
 
-def bounced(sight: Sight) -> Mapping[str, tuple[SenderSight | None, list[BounceSight]]]:
+
+def bounced(sight: Sight) -> Cases:
     """A sender's key, or what a client that nobody knows is called -> the sender, and its reports of the last week."""
-    whose, found = _Owners(sight), dict[str, tuple[SenderSight | None, list[BounceSight]]]()
-    for bounce in sight.bounces:
-        if sight.now - WEEK <= bounce.at <= sight.now + SETTLED:
-            seen = whose.of(bounce)
-            found.setdefault(seen.key if seen else _stranger(bounce), (seen, []))[1].append(bounce)
-    return found
+    late = [bounce for bounce in sight.bounces if sight.now - WEEK <= bounce.at <= sight.now + SETTLED]
+    if not late:
+        return {}
+    whose, found = _Owners(sight), Cases()
+    for bounce in late:
+        seen = whose.of(bounce)
+        found.setdefault(seen.key if seen else _stranger(bounce), (seen, []))[1].append(bounce)
+    return _bounded(found)
+
+
+def _bounded(found: Cases) -> Cases:
+    """Whoever can write to the mailbox can make up clients: more than a few strangers are one, without a name."""
+    strange = [subject for subject, (seen, _) in found.items() if seen is None]
+    if len(strange) <= _MOST_STRANGERS:
+        return found
+    rest: Cases = {subject: case for subject, case in found.items() if case[0] is not None}
+    return {**rest, "": (None, [bounce for subject in strange for bounce in found[subject][1]])}
 
 
 def _stranger(bounce: BounceSight) -> str:
-    """A subject for whoever no sender of the report is: the same client has the same."""
-    return bounce.address or bounce.remote.lower() or bounce.envelope_sender.lower()
+    """A subject for a client that is no sender of the report: the same in every run, and no sender's key."""
+    return f"client {bounce.address or bounce.remote.lower() or bounce.envelope_sender.lower()}"
 
 
 class _Owners:
@@ -38,12 +50,13 @@ class _Owners:
     def of(self, bounce: BounceSight) -> SenderSight | None:
         """The sender; None where there is none, or where several could be and are not of one mind."""
         name = bounce.envelope_sender.lower()
-        if bounce.address:
-            there = self._by_address.get(bounce.address, [])
+        there = self._by_address.get(bounce.address, [])
+        if there:
             return _one([seen for seen in there if name in map(str.lower, seen.sender.mail_from)] or there)
-        # A spoofer borrows the name and its bounces come to its owner: only a name that is one sender's tells.
         named = [seen for seen in self._by_name.get(name, []) if "@" in name]
-        return _one([seen for seen in named if bounce.remote and _greets(seen, bounce.remote)] or named)
+        alike = [seen for seen in named if bounce.remote and _greets(seen, bounce.remote)]
+        # Whoever borrows the name has its bounces sent to its owner: from a strange address the host's name must fit.
+        return _one(alike if alike or bounce.address else named)
 
 
 def _greets(seen: SenderSight, remote: str) -> bool:

@@ -78,9 +78,16 @@ def _unused(row: InboundConnector, sight: Sight, baseline: Baseline, thresholds:
     start = sight.now - timedelta(days=thresholds.address_days)
     if not sight.connector_addresses or sight.window is None or sight.window[0] > start:
         return
+    # Without a date, or with one whose zone an export left out, only what was in use once is known to be old enough.
+    changed = row.changed_at if row.changed_at is not None and row.changed_at.tzinfo is not None else None
+    if changed is not None and changed > start:
+        return
     seen = sight.connector_addresses.get(row.name, {})
     busy = _holders([address for address, last in seen.items() if last > start], row.sender_networks)
-    idle = [net for net in row.sender_networks if net not in busy and _long_listed(net, row, baseline, start)]
+    old = _accepted(row, baseline) & (
+        _holders(seen, row.sender_networks) if changed is None else {*row.sender_networks}
+    )
+    idle = [net for net in row.sender_networks if net in old and net not in busy]
     if not idle:
         return
     rest = len(row.sender_networks) - len(idle)
@@ -108,11 +115,6 @@ def _holders(addresses: Iterable[str], networks: Iterable[IPNetwork]) -> set[IPN
     return found & known
 
 
-def _long_listed(net: IPNetwork, row: InboundConnector, baseline: Baseline, start: datetime) -> bool:
-    """Whether it stands in the connector for so long that mail from it could be expected."""
+def _accepted(row: InboundConnector, baseline: Baseline) -> set[IPNetwork]:
     before = next((each for each in baseline.snapshot.known_connectors if each.name == row.name), None)
-    if before is None or net not in before.sender_networks:
-        return False
-    # Without a date, or with one whose zone an export left out, the baseline's own age has to do.
-    changed = row.changed_at if row.changed_at is not None and row.changed_at.tzinfo is not None else baseline.at
-    return changed <= start
+    return set() if before is None else set(before.sender_networks)

@@ -14,7 +14,7 @@ from sidedoor.tenant.snapshot import ConnectorKind, InboundConnector
 from sidedoor.watch.find.difference import Difference, Step, difference
 from sidedoor.watch.find.door import closed_since
 from sidedoor.watch.find.made import listed, made, quoted
-from sidedoor.watch.kinds import Kind
+from sidedoor.watch.kinds import KINDS, Kind
 from sidedoor.watch.sight import Baseline, Sight, Thresholds
 
 _AT_WORK = timedelta(days=30)  # an address that a connector took mail from since then is in use
@@ -23,15 +23,18 @@ _AT_WORK = timedelta(days=30)  # an address that a connector took mail from sinc
 def find(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> Iterator[Finding]:  # noqa: ARG001
     """What is different, and what makes mail internal."""
     before, now = baseline.snapshot.inbound_connectors, sight.snapshot.inbound_connectors
-    if isinstance(before, Unknown) or isinstance(now, Unknown):
+    if isinstance(now, Unknown):
         return
+    if isinstance(before, Unknown):  # nothing to compare; what is bad in itself is so in the first run
+        before = now
     old, new = {row.name: row for row in before}, {row.name: row for row in now}
     renamed = renames(before, now)
     for name in sorted(new):
         was = old.get(renamed.get(name, name))
         yield from _internal(new[name], was)
         if name in renamed:
-            yield _finding(Kind.CONNECTOR_CHANGED, new[name], f"It was called {listed([renamed[name]])}.")
+            text = f"It was called {listed([renamed[name]])}, and is the same but for its name."
+            yield _finding(Kind.CONNECTOR_CHANGED, new[name], text)
         elif was is None:
             yield _added(new[name])
         else:
@@ -74,13 +77,13 @@ def _restricts(row: InboundConnector) -> str:
     return " and ".join(word for word, flag in flags if flag is True)
 
 
-def _told(steps: Sequence[Step]) -> str:
-    return "; ".join(f"{step.setting} {step.text}" for step in steps) + "."
+def _told(kind: Kind, steps: Sequence[Step]) -> str:
+    return f"{'; '.join(f'{step.setting} {step.text}' for step in steps)}. {KINDS[kind].means}"
 
 
 def _added(row: InboundConnector) -> Finding:
     if row.enabled is False:
-        text = "It is disabled, so it does nothing yet."
+        text = "It is disabled, so it recognises and refuses nobody yet."
         return _finding(Kind.CONNECTOR_ADDED, row, text, severity=Severity.INFO)
     who = "by address or certificate" if row.identifies_by_address_or_certificate else "by nothing but domain names"
     text = f"It recognises senders {who}"
@@ -96,7 +99,13 @@ def _added(row: InboundConnector) -> Finding:
 def _removed(row: InboundConnector, sight: Sight, baseline: Baseline) -> Finding:
     advice = "Make it again from the plan's scripts if its senders are still at work; else accept the alert."
     if row.enabled is False:
-        return _finding(Kind.CONNECTOR_REMOVED, row, "It was disabled.", severity=Severity.INFO, advice=advice)
+        return _finding(
+            Kind.CONNECTOR_REMOVED,
+            row,
+            "It was disabled, so it recognised nobody when it went.",
+            severity=Severity.INFO,
+            advice=advice,
+        )
     used = _used(row, row.sender_networks, sight)
     text = "Whom it recognised is a stranger now, and its mail Direct Send." + _use(used)
     if _restricts(row):
@@ -134,11 +143,14 @@ def _changed(old: InboundConnector, new: InboundConnector, sight: Sight) -> Iter
     if new.enabled is False:  # it was so, or nobody knows: nothing of it is in force
         steps = (*found.wider, *found.narrower, *found.other)
         if steps:
-            yield _finding(Kind.CONNECTOR_CHANGED, new, f"It is disabled. {_told(steps)}", steps=steps)
+            yield _finding(
+                Kind.CONNECTOR_CHANGED, new, f"It is disabled. {_told(Kind.CONNECTOR_CHANGED, steps)}", steps=steps
+            )
         return
     if old.enabled is False and new.enabled is True:
         advice = f"Accept the alert if it was meant; else Set-InboundConnector {quoted(new.name)} -Enabled $false."
-        yield _finding(Kind.CONNECTOR_ENABLED, new, "It was disabled and is enabled.", advice=advice)
+        text = "It was disabled and is enabled: it recognises and restricts senders now."
+        yield _finding(Kind.CONNECTOR_ENABLED, new, text, advice=advice)
     yield from _in_force(new, found, sight)
 
 
@@ -157,10 +169,16 @@ def _in_force(new: InboundConnector, found: Difference, sight: Sight) -> Iterato
     if found.wider:
         grave = any(step.grave for step in found.wider)
         severity = Severity.SERIOUS if grave else Severity.WARNING
-        yield _finding(Kind.CONNECTOR_WIDENED, new, _told(found.wider), severity=severity, steps=found.wider)
+        yield _finding(
+            Kind.CONNECTOR_WIDENED,
+            new,
+            _told(Kind.CONNECTOR_WIDENED, found.wider),
+            severity=severity,
+            steps=found.wider,
+        )
     if found.narrower:
         used = _used(new, found.removed, sight) if found.removed else []
-        text = _told(found.narrower) + _use(used)
+        text = _told(Kind.CONNECTOR_NARROWED, found.narrower) + _use(used)
         severity = Severity.SERIOUS if used else Severity.WARNING
         yield _finding(
             Kind.CONNECTOR_NARROWED,
@@ -171,7 +189,7 @@ def _in_force(new: InboundConnector, found: Difference, sight: Sight) -> Iterato
             more=[("used by", listed(used))],
         )
     if found.other:
-        yield _finding(Kind.CONNECTOR_CHANGED, new, _told(found.other), steps=found.other)
+        yield _finding(Kind.CONNECTOR_CHANGED, new, _told(Kind.CONNECTOR_CHANGED, found.other), steps=found.other)
 
 
 def _internal(row: InboundConnector, was: InboundConnector | None) -> Iterator[Finding]:

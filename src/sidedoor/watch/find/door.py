@@ -10,6 +10,7 @@ from sidedoor.audit.model import Sender, Verdict
 from sidedoor.mail.fact import Unknown
 from sidedoor.plan.model import OWNER_METHODS, Method
 from sidedoor.policy.decision import Submission
+from sidedoor.store.model import Word
 from sidedoor.watch.find.made import listed
 from sidedoor.watch.sight import Baseline, Place, SenderSight, Sight, Source
 
@@ -21,6 +22,10 @@ WEEK = timedelta(days=7)
 # A sender that a person gave one of these leaves Direct Send by their will: its silence here is no news.
 _LEFT = frozenset(method.value for method in OWNER_METHODS) | {Method.REFUSE.value, Method.UNSAVABLE.value}
 _NEAR = {4: 24, 6: 64}  # what a provider hands to one customer, as in `audit.grouping`
+
+
+# Words by which a person has decided about a sender.
+DECIDED = frozenset({Word.LEGITIMATE, Word.SPOOFING})
 
 
 def known_until(sight: Sight) -> datetime:
@@ -75,8 +80,11 @@ def _neighbourhood(text: str) -> str:
 
 def strange(places: Iterable[Place], known: Iterable[Place]) -> list[str]:
     """Addresses of `places` that lie in no neighbourhood of `known` ones, in order."""
-    homes = neighbourhoods(addresses(known))
-    return sorted(address for address in addresses(places) if _neighbourhood(address) not in homes)
+    here, there = addresses(places), addresses(known)
+    if here <= there:
+        return []
+    homes = neighbourhoods(there)
+    return sorted(address for address in here - there if _neighbourhood(address) not in homes)
 
 
 def attributed(sight: Sight) -> Mapping[str, datetime]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sidedoor.plan.script import powershell
 from sidedoor.report.text import shorten
 from sidedoor.store.model import Finding, Severity
-from sidedoor.watch.kinds import KINDS, Kind, Part
+from sidedoor.watch.kinds import AT_ONCE, KINDS, Kind, Part
 from sidedoor.watch.sight import Source, dns_source
 
 Evidence = Iterable[tuple[str, str]]
@@ -55,12 +55,14 @@ def _source(source: Source, subject: str) -> str:
 
 
 def subject_of(name: str) -> str:
-    """A name as a subject: as it is, or, where it is very long or holds what no text may, cut, with its SHA-256."""
-    shown = shorten(name, MOST_SUBJECT)
-    if shown == name:
+    """A name as a subject: as it is, or with its SHA-256 where it is very long, holds what no text may, or begins as
+    subjects of alerts for many do.
+    """
+    borrowed = name.startswith(AT_ONCE)
+    if shorten(name, MOST_SUBJECT) == name and not borrowed:
         return name
     mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f"{shorten(name, MOST_SUBJECT - 20)} #{mark}"
+    return f"{'' if borrowed else shorten(name, MOST_SUBJECT - 20)} #{mark}"
 
 
 def listed(items: Sequence[object], most: int = _MOST_NAMED) -> str:

@@ -7,14 +7,13 @@ from datetime import timedelta
 
 from sidedoor.audit.model import Verdict
 from sidedoor.report.words import count, day, leading_reason
-from sidedoor.store.model import Finding, Severity, Word
-from sidedoor.watch.find.door import WEEK, closed_since, known_until, told_of, uses_door
+from sidedoor.store.model import Finding, Severity
+from sidedoor.watch.find.door import DECIDED, WEEK, closed_since, known_until, told_of, uses_door
 from sidedoor.watch.find.made import made
 from sidedoor.watch.find.moves import successors
 from sidedoor.watch.kinds import Kind
-from sidedoor.watch.sight import Baseline, SenderSight, Sight, Source, Thresholds
+from sidedoor.watch.sight import Baseline, SenderSight, Sight, Thresholds
 
-_DECIDED = frozenset({Word.LEGITIMATE, Word.SPOOFING})
 # A sender that was taken out of service and sends again a day later or more is news; its last mail may settle late.
 _BACK = timedelta(days=1)
 _GROWN, _GROWN_LEAST = 3, 10  # a week's forwarded mail against the average of the four weeks before
@@ -23,7 +22,7 @@ _WEEKS_BEFORE = 4
 
 def find(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> Iterator[Finding]:  # noqa: ARG001
     """New senders, and forwarders that are new or grow."""
-    if Source.HISTORY not in baseline.told:
+    if baseline.history_since is None:
         return
     moved = {new.key for group in successors(sight, baseline).values() for new in group}
     for seen in sight.senders:
@@ -38,7 +37,7 @@ def find(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> Iterator[F
 def _new(seen: SenderSight, baseline: Baseline) -> bool:
     known = baseline.senders.get(seen.key)
     if known is None:
-        return seen.word not in _DECIDED
+        return seen.word not in DECIDED
     return not known.accepted and seen.sender.last_seen > known.last_seen + _BACK
 
 
@@ -70,7 +69,8 @@ def _forwards(seen: SenderSight) -> bool:
 
 
 def _forwarder(seen: SenderSight, sight: Sight, baseline: Baseline) -> Iterator[Finding]:
-    new, growth = _new(seen, baseline), _growth(seen, sight)
+    begun = baseline.history_since is not None and baseline.history_since <= known_until(sight) - WEEK
+    new, growth = _new(seen, baseline), _growth(seen, sight) if begun else ""
     if not new and not growth:
         return
     closed = closed_since(sight, baseline) is not None

@@ -22,11 +22,13 @@ _FLAGS = (
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """sources: as in `Sight.untold`. parts: with the subject, "" for all. senders: keys that the history has still."""
+    """sources: as in `Sight.untold`. parts: with the subject, "" for all. missing: senders of the baseline that the
+    history has no more.
+    """
 
     sources: frozenset[str] = frozenset()
     parts: frozenset[tuple[Part, str]] = frozenset()
-    senders: frozenset[str] = field(default_factory=frozenset)
+    missing: frozenset[str] = field(default_factory=frozenset)
 
     @classmethod
     def of(cls, sight: Sight, baseline: Baseline) -> Untold:
@@ -36,7 +38,9 @@ class Untold:
         parts = {*_of_history(sight), *_of_settings(sight, baseline), *_of_dns(sight, baseline)}
         if Source.PROBE in sources:
             parts.add((Part.PROBE, ""))
-        return cls(frozenset(sources), frozenset(parts), frozenset(subject_of(seen.key) for seen in sight.senders))
+        here = {seen.key for seen in sight.senders}
+        gone = {key for key, known in baseline.senders.items() if known.accepted and key not in here}
+        return cls(frozenset(sources), frozenset(parts), frozenset(map(subject_of, gone)))
 
     def bars(self, source: str) -> bool:
         """Whether a source was not told, so that a finding of it cannot be believed now."""
@@ -49,7 +53,7 @@ class Untold:
     def _lacks(self, part: Part, subject: str) -> bool:
         if part.source in self.sources or (part, "") in self.parts or (part, subject) in self.parts:
             return True
-        return part is Part.SENDER and subject not in self.senders
+        return part is Part.SENDER and subject in self.missing
 
 
 def _of_history(sight: Sight) -> Iterator[tuple[Part, str]]:
