@@ -172,7 +172,8 @@ PAGES = {
     "today": "", "senders": "/senders", "senders, searched": "/senders?q=device199+contoso",
     "senders, filtered and sorted": "/senders?assessment=unclear&refused=yes&order=last-seen",
     "senders, last page": "/senders?page=400&size=50", "senders, 200 a page": "/senders?size=200",
-    "one sender": "/senders/k000000002a", "plan": "/plan", "alerts": "/alerts", "trail": "/trail", "settings": "/settings",
+    "one sender": "/senders/k000000002a", "plan": "/plan", "alerts": "/alerts", "trail": "/trail",
+    "settings": "/settings",
 }  # fmt: skip
 
 

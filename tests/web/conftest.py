@@ -17,7 +17,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with a report; copy it before anything is written into it."""
     folder = tmp_path_factory.mktemp("web") / "contoso.com"
     make_tenant(folder)
-    shutil.rmtree(folder / "history")
     shutil.rmtree(folder / "inbox")
     (folder / "inbox").mkdir()
     return folder

@@ -1,19 +1,17 @@
-"""Workspaces with a report in them, made from the demo tenant the way `watch` makes them."""
+"""Workspaces with a report in them, made from the demo tenant by a run of `watch`."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sidedoor.audit.run import Silent
 from sidedoor.demo.make import make
 from sidedoor.demo.traffic import Plan
 from sidedoor.mailauth.zonefile import read_zones
 from sidedoor.store.store import open_store
-from sidedoor.watch.assessing import ask, assess, history_of
-from sidedoor.watch.planning import replan
-from sidedoor.watch.reading import look
+from sidedoor.watch.run import run
 from sidedoor.watch.template import settings_text
+from sidedoor.watch.tools import Tools
 from sidedoor.watch.workspace import Workspace, make_workspace
 
 END = datetime(2026, 11, 20, tzinfo=UTC)
@@ -21,17 +19,12 @@ NOW = datetime(2026, 11, 20, 7, 30, tzinfo=UTC)
 
 
 def make_tenant(folder: Path, domain: str = "contoso.com", rows: int = 1_500, days: int = 14) -> Workspace:
-    """A workspace for an invented tenant, its history filled and its report written."""
+    """A workspace for an invented tenant, after its first run."""
     workspace = make_workspace(folder, settings_text(domain))
     make(folder / "inbox", Plan(rows=rows, days=days, seed=5, domain=domain, end=END))
     resolver = read_zones(sorted((folder / "inbox" / "zones").iterdir()))
-    asked = ask(workspace, look(workspace), resolver, NOW)
-    history = history_of(workspace, asked)
-    history.add(asked.found)
-    history.settle()
-    assess(workspace, history, asked, Silent())
     with open_store(workspace.store_url) as store:
-        replan(workspace, store.tenant(domain), NOW)
+        run(workspace, store.tenant(workspace.name), Tools(resolver, now=lambda: NOW))
     return workspace
 
 

@@ -30,6 +30,7 @@ from sidedoor.web.pages import (
     tenants,
     today,
     tokens,
+    what_if,
 )
 from sidedoor.web.pages.common import sign_in_first
 from sidedoor.web.problems import Problem, answer, wants_json
@@ -39,7 +40,22 @@ from sidedoor.web.streams import Streams
 _log = logging.getLogger(__name__)
 
 
-PAGES = (about, alerts, edge, oidc, plan, quarantine, records, reference, senders, sign_in, tenants, today, tokens)
+PAGES = (
+    about,
+    alerts,
+    edge,
+    oidc,
+    plan,
+    quarantine,
+    records,
+    reference,
+    senders,
+    sign_in,
+    tenants,
+    today,
+    tokens,
+    what_if,
+)
 ROUTERS = (*(page.router for page in PAGES), document.router, *document.ROUTERS)
 """Everything that is served; each endpoint in them declares its role (`access.needs`), or is refused to everybody."""
 

@@ -9,24 +9,24 @@ import gc
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
 from sidedoor.audit.model import Audit, Sender
 from sidedoor.plan.model import Plan
-from sidedoor.report import kept_audit, kept_plan, kept_report, plan_json, tenant_json
+from sidedoor.plan.what_if import WhatIf, WhatIfAnswer
+from sidedoor.report import kept_audit, kept_plan, kept_report, plan_json, tenant_json, whatif_json
 from sidedoor.report.answer import Answer, answer
 from sidedoor.watch import seen
 from sidedoor.watch.seen import Seen, SeenSender
 from sidedoor.watch.workspace import Workspace
 
 PLAN = "plan"
-WHAT_IF = "whatif.json.gz"
 _LARGE = 2_000  # senders
 _PATIENCE = 0.1  # seconds a page waits for a newer report
-_FILES = (kept_report.NAME, tenant_json.NAME, seen.NAME, WHAT_IF, f"{PLAN}/{plan_json.NAME}")
+_FILES = (kept_report.NAME, tenant_json.NAME, seen.NAME, f"{PLAN}/{plan_json.NAME}", f"{PLAN}/{whatif_json.NAME}")
 Stamp = tuple[tuple[int, int, int] | None, ...]
 _NOT_SEEN = SeenSender({}, frozenset())
 
@@ -41,6 +41,14 @@ class Book:
     settings: tenant_json.KeptSettings
     seen: Seen | None
     plan: Plan | None
+    what_if: WhatIf | None
+    _asking: Lock = field(default_factory=Lock)
+
+    def ask(self, reject: bool, connectors: frozenset[str]) -> WhatIfAnswer:
+        """What-ifs remember doors, so one is answered at a time."""
+        assert self.what_if is not None
+        with self._asking:
+            return self.what_if.answer(reject=reject, connectors=connectors)
 
     @cached_property
     def by_id(self) -> Mapping[str, Sender]:
@@ -78,11 +86,17 @@ def read_book(workspace: Workspace) -> Book | None:
         if stamp is None:
             return None
         settings = tenant_json.read(workspace.report)
+        asked = whatif_json.read(workspace.report / PLAN)
         audit = replace(kept_audit.read(workspace.report), snapshot=settings.snapshot)
         return Book(
-            stamp, workspace.report, audit, settings, seen.read(workspace.report),
+            stamp,
+            workspace.report,
+            audit,
+            settings,
+            seen.read(workspace.report),
             kept_plan.read(workspace.report / PLAN),
-        )  # fmt: skip
+            None if asked is None else whatif_json.what_if(asked, settings.snapshot, settings.switches),
+        )
 
 
 class Shelf:

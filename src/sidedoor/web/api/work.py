@@ -20,6 +20,7 @@ from sidedoor.web.service.describe import STRICT, doc
 from sidedoor.web.service.edge_log import EdgePage
 from sidedoor.web.service.planning import PlanView, Tick
 from sidedoor.web.service.quarantine import HeldMessage, HeldPage
+from sidedoor.web.service.what_if import WhatIfView, what_if
 
 router = APIRouter(prefix=PREFIX)
 AlertId = Annotated[str, Path(max_length=400)]
@@ -96,6 +97,29 @@ def snooze_alert(tenant: Here, visitor: Who, alert_id: AlertId, wanted: Snooze) 
 def get_plan(tenant: Here, book: Report) -> Response:
     """The plan as a checklist, with its proof, blockers, dates and files."""
     return told(planning.plan(tenant, there(book)))
+
+
+@router.post("/tenants/{tenant}/plan", response_model=PlanView, responses=errors(404, 409), tags=["plan"])
+@needs(Role.OPERATOR)
+def plan_anew(tenant: Here, visitor: Who) -> Response:
+    """Make the plan anew, from the same history and what people have decided since."""
+    planning.plan_anew(tenant, visitor)
+    return told(planning.plan(tenant, there(tenant.book())))
+
+
+@router.get("/tenants/{tenant}/what-if", response_model=WhatIfView, responses=errors(404), tags=["plan"])
+@needs(Role.READER)
+def ask_what_if(
+    tenant: Here,
+    book: Report,
+    reject: Annotated[bool, Query(description="RejectDirectSend on.")] = True,
+    connector: Annotated[
+        list[str] | None, Query(description="Names of the plan's connectors, in place.", max_length=1_000)
+    ] = None,
+) -> Response:
+    """The same history at the door with the switch either way and any of the plan's connectors."""
+    book = there(book)
+    return told(what_if(book, tenant.roll(book), reject=reject, connectors=connector or ()))
 
 
 @router.put("/tenants/{tenant}/plan/steps/{step}", response_model=Tick, responses=errors(404), tags=["plan"])

@@ -24,11 +24,20 @@ def plan(request: Request, tenant: Here, book: Report) -> Response:
     if book is None:
         return no_report(request)
     view = planning.plan(tenant, book)
+    if not view.there:
+        return render(request, "no_plan.html.j2")
     entries = tenant.roll(book).by_key
     return render(
         request, "plan.html.j2", plan=view, entries=entries, folders=planning.FOLDERS, is_done=planning.is_done,
-        replan=False,
     )  # fmt: skip
+
+
+@router.post("/t/{tenant}/plan")
+@needs(Role.OPERATOR)
+def plan_anew(tenant: Here, visitor: Who) -> Response:
+    """Make the plan anew, from the same history and what people have decided since."""
+    planning.plan_anew(tenant, visitor)
+    return back(at(tenant, "plan"), "planned")
 
 
 @router.post("/t/{tenant}/plan/steps/{step}")

@@ -19,9 +19,12 @@ _NUMBER = Query(ge=1, le=2**53)
 
 @router.get("/t/{tenant}/trail")
 @needs(Role.READER)
-def trail(request: Request, tenant: Here, before: Annotated[int | None, _NUMBER] = None) -> Response:
+def trail(
+    request: Request, tenant: Here, book: Report, before: Annotated[int | None, _NUMBER] = None
+) -> Response:  # fmt: skip
     """Who did what, the newest first."""
-    return render(request, "trail.html.j2", found=trails.trail(tenant.store, before), before=before)
+    names = {} if book is None else tenant.roll(book).by_key
+    return render(request, "trail.html.j2", found=trails.trail(tenant.store, before), before=before, names=names)
 
 
 @router.get("/t/{tenant}/trail.csv")

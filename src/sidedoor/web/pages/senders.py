@@ -89,7 +89,7 @@ def senders(request: Request, tenant: Here, book: Report, query: Annotated[Sende
 _CHOICES = (
     ("assessment", "Assessment", {each.value: word for each, word in words.ASSESSMENT.items()}),
     ("decided", "Decision", {each.value: word for each, word in labels.DECIDED.items()}),
-    ("refused", "If the door were closed", {each.value: word for each, word in labels.REFUSED.items()}),
+    ("refused", "If closed", {each.value: word for each, word in labels.REFUSED.items()}),
     ("submission", "Way in", {
         each.value: words.SUBMISSION[each][0]
         for each in (Submission.DIRECT_SEND, Submission.SENT_DIRECTLY, Submission.INTERNET, Submission.UNDETERMINED)

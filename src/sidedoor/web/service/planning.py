@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+from sidedoor.errors import InputError, UsageError
 from sidedoor.mail.fact import Unknown
 from sidedoor.plan.apply import applied, differences
 from sidedoor.plan.model import Blocker, Change, Choice, ConnectorProposal, Plan, Stage
@@ -26,6 +28,7 @@ from sidedoor.web.roll import Roll
 from sidedoor.web.service.describe import doc
 from sidedoor.web.tenant import Tenant
 
+_log = logging.getLogger(__name__)
 TICKS = "web.plan-ticks"
 _STILL = timedelta(days=3)  # as `plan.closing` judges who has moved
 FOLDERS = {"scripts": "Scripts", "owners": "Letters to owners", "hunting": "Hunting queries"}
@@ -186,6 +189,24 @@ def tick(tenant: Tenant, book: Book, step: str, done: bool, visitor: Visitor) ->
     return Tick(done, visitor.who, now)
 
 
+def plan_anew(tenant: Tenant, visitor: Visitor) -> None:
+    """Make the plan anew and put it in place, while no run is under way. Raises Problem."""
+    from sidedoor.watch.planning import replan
+
+    try:
+        with tenant.workspace.running():
+            made = replan(tenant.workspace, tenant.store, tenant.clock())
+    except UsageError:
+        raise Problem(409, "A run is under way; try again when it is over.", headers={"Retry-After": "60"}) from None
+    except InputError as error:
+        _log.warning("%s: %s", tenant.name, error)
+        raise Problem(
+            409, "Report and history do not hold what a plan rests on. The server's log says more."
+        ) from error
+    told = {"ready": made.ready, "blockers": len(made.blockers)}
+    tenant.store.note(TrailEntry(tenant.clock(), visitor.who, visitor.via, "plan", "", {}, told))
+
+
 def _ticks(tenant: Tenant) -> Mapping[str, Any]:
     kept = tenant.store.value(TICKS)
     return kept if isinstance(kept, dict) else {}
@@ -206,6 +227,7 @@ def _step(change: Change, book: Book, roll: Roll, ticks: Mapping[str, Any], file
     )  # fmt: skip
 
 
+_HERE = {"undecided": "The evidence does not decide whose it is; say honest or spoof."}
 _SCRIPTS = {
     Stage.CHECK: "10-check.ps1", Stage.TAG: "20-tag-rule.ps1", Stage.CONNECTORS: "30-connectors.ps1",
     Stage.SWITCH: "40-switch.ps1", Stage.VERIFY: "50-verify.ps1", Stage.LOCKDOWN: "60-lockdown.ps1",
@@ -259,7 +281,11 @@ def _moved(change: Change, book: Book) -> tuple[Shown, str]:
 
 def _blocker(blocker: Blocker, roll: Roll) -> BlockerView:
     entry = roll.by_id.get(blocker.sender)
-    return BlockerView(blocker.id, blocker.text, None if entry is None else entry.key)
+    if entry is None:
+        return BlockerView(blocker.id, blocker.text, None)
+    # The page names the sender beside it, and is the place to say what plan.toml would say.
+    text = _HERE.get(blocker.id) or blocker.text.removeprefix(f"{entry.sender.name}: ")
+    return BlockerView(blocker.id, text, entry.key)
 
 
 def _dates(made: Plan, roll: Roll) -> list[DateView]:
