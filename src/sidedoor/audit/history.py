@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from sidedoor.audit.engine.combine import combine, daily, write_index
 from sidedoor.audit.engine.database import DUCKDB_VERSION, Database, open_database
 from sidedoor.audit.engine.days import UNDATED, bring_home, records_tenants, split
 from sidedoor.audit.engine.derive import Part, derive
+from sidedoor.audit.engine.erase import erase
 from sidedoor.audit.engine.kept import KeptHistory
 from sidedoor.audit.engine.kept_days import KeptDays
 from sidedoor.audit.engine.staging import Staged, Stager
@@ -55,6 +57,7 @@ from sidedoor.errors import InputError, OutputError
 from sidedoor.evidence.coverage import incomplete_pages, notes
 from sidedoor.evidence.interface import Recognised
 from sidedoor.evidence.record import RejectedRow
+from sidedoor.mail.address import Address
 from sidedoor.policy.decision import Submission
 from sidedoor.policy.rule import compile_rule
 
@@ -287,6 +290,24 @@ class History:
                 # The note stays, so that the file is not added again; its rejected rows hold what people wrote.
                 self._rejects(source.id).unlink(missing_ok=True)
         return gone
+
+    def forget_address(self, address: Address, mark: str) -> int:
+        """Take a person's address out of all records, and out of rows that could not be read; returns rows changed.
+
+        `settle` and `assess` afterwards: what was made of them still has it until then.
+        """
+        changed = 0
+        with open_database(self.folder) as database:
+            for day in self.days():
+                for part in sorted(day.glob("*.part.parquet")):
+                    changed += erase(database, part, address, mark)
+        for path in (self.folder / "sources").glob("*.rejected.jsonl"):
+            text = path.read_text("utf-8")
+            cleaned = re.sub(re.escape(str(address)), mark, text, flags=re.IGNORECASE)
+            if cleaned != text:
+                path.write_text(cleaned, "utf-8")
+                changed += 1
+        return changed
 
     def _forgotten(self) -> str:
         """The day before which nothing is kept; "" where nothing was forgotten."""

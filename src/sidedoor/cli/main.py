@@ -33,6 +33,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "edge": ("sidedoor.cli.edge:edge_command", "Take mail over SMTP and answer as Exchange Online would."),
     "milter": ("sidedoor.cli.milter:milter_command", "Ask the same rule from Postfix, as a mail filter."),
     "watch": ("sidedoor.cli.watch:watch_command", "Look at tenants again and again, and raise alerts, each once."),
+    "alerts": ("sidedoor.cli.alerts:alerts_command", "List alerts of a workspace, and answer them."),
+    "decide": ("sidedoor.cli.decide:decide_command", "Say what a sender is, whose, and what is to become of it."),
+    "forget": ("sidedoor.cli.forget:forget_command", "Delete history: of a time, of a person, or of a tenant."),
     "quarantine": (
         "sidedoor.cli.quarantine:quarantine_command",
         "List, show, release or delete what the edge holds back.",

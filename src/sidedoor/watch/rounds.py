@@ -54,9 +54,9 @@ class Result:
             "started": None if self.started is None else iso(self.started),
             "files": self.files,
             "days": self.days,
-            "raised": [_alert(each) for each in self.raised],
-            "recovered": [_alert(each) for each in self.recovered],
-            "open": [_alert(each) for each in self.open],
+            "raised": [alert_json(each) for each in self.raised],
+            "recovered": [alert_json(each) for each in self.recovered],
+            "open": [alert_json(each) for each in self.open],
             "messages": {"sent": self.sent, "waiting": self.waiting},
             "incomplete": list(self.incomplete),
             "notes": list(self.notes),
@@ -77,7 +77,8 @@ class Result:
         return f"{count(self.files, 'new file')}, {count(self.days, 'day')} read" if self.files else "nothing new"
 
 
-def _alert(alert: Alert) -> dict[str, Any]:
+def alert_json(alert: Alert) -> dict[str, Any]:
+    """An alert for programs."""
     finding = alert.finding
     return {
         "id": alert.id, "kind": finding.kind, "subject": finding.subject, "severity": finding.severity.value,
