@@ -6,6 +6,7 @@ A page never waits long for a large report: while a newer one is being read, the
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from contextlib import suppress
@@ -15,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 from sidedoor.audit.model import Audit, Sender
+from sidedoor.errors import InputError
 from sidedoor.plan.model import Plan
 from sidedoor.plan.what_if import WhatIf, WhatIfAnswer
 from sidedoor.report import kept_audit, kept_plan, kept_report, plan_json, tenant_json, whatif_json
@@ -24,6 +26,7 @@ from sidedoor.watch.seen import Seen, SeenSender
 from sidedoor.watch.workspace import Workspace
 
 PLAN = "plan"
+_log = logging.getLogger(__name__)
 _LARGE = 2_000  # senders
 _PATIENCE = 0.1  # seconds a page waits for a newer report
 _FILES = (kept_report.NAME, tenant_json.NAME, seen.NAME, f"{PLAN}/{plan_json.NAME}", f"{PLAN}/{whatif_json.NAME}")
@@ -42,6 +45,7 @@ class Book:
     seen: Seen | None
     plan: Plan | None
     what_if: WhatIf | None
+    plan_readable: bool = True
     _asking: Lock = field(default_factory=Lock)
 
     def ask(self, reject: bool, connectors: frozenset[str]) -> WhatIfAnswer:
@@ -86,7 +90,7 @@ def read_book(workspace: Workspace) -> Book | None:
         if stamp is None:
             return None
         settings = tenant_json.read(workspace.report)
-        asked = whatif_json.read(workspace.report / PLAN)
+        plan, asked, readable = _plan(workspace)
         audit = replace(kept_audit.read(workspace.report), snapshot=settings.snapshot)
         return Book(
             stamp,
@@ -94,9 +98,20 @@ def read_book(workspace: Workspace) -> Book | None:
             audit,
             settings,
             seen.read(workspace.report),
-            kept_plan.read(workspace.report / PLAN),
+            plan,
             None if asked is None else whatif_json.what_if(asked, settings.snapshot, settings.switches),
+            readable,
         )
+
+
+def _plan(workspace: Workspace) -> tuple[Plan | None, whatif_json.Kept | None, bool]:
+    """The plan with what a what-if asks, and whether they can be read: the pages that need neither go on without."""
+    try:
+        folder = workspace.report / PLAN
+        return kept_plan.read(folder), whatif_json.read(folder), True
+    except InputError as error:
+        _log.warning("%s", error)
+        return None, None, False
 
 
 class Shelf:

@@ -25,7 +25,7 @@ def plan(request: Request, tenant: Here, book: Report) -> Response:
         return no_report(request)
     view = planning.plan(tenant, book)
     if not view.there:
-        return render(request, "no_plan.html.j2")
+        return render(request, "no_plan.html.j2", readable=view.readable)
     entries = tenant.roll(book).by_key
     return render(
         request, "plan.html.j2", plan=view, entries=entries, folders=planning.FOLDERS, is_done=planning.is_done,

@@ -8,7 +8,7 @@ import logging
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -129,6 +129,7 @@ class PlanView:
     """The plan, or that there is none."""
 
     there: bool
+    readable: Annotated[bool, doc("False where there is one that cannot be read; it can be made anew.")]
     generated_at: datetime | None
     outdated: Annotated[bool, doc("Whether somebody has decided something since.")]
     ready: bool
@@ -142,19 +143,19 @@ class PlanView:
     files: tuple[PlanFile, ...]
 
 
-NO_PLAN = PlanView(False, None, False, False, (), 0, (), (), None, (), (), ())
+NO_PLAN = PlanView(False, True, None, False, False, (), 0, (), (), None, (), (), ())
 
 
 def plan(tenant: Tenant, book: Book) -> PlanView:
     """The plan for showing. Raises SidedoorError."""
     made = book.plan
     if made is None:
-        return NO_PLAN
+        return NO_PLAN if book.plan_readable else replace(NO_PLAN, readable=False)
     roll, files = tenant.roll(book), files_of(book)
     steps = tuple(_step(each, book, roll, _ticks(tenant), files) for each in made.changes)
     decided = (entry.decision.at for entry in roll.entries if entry.decision.at is not None)
     return PlanView(
-        True, made.generated_at, any(at > words.utc(made.generated_at) for at in decided), made.ready, steps,
+        True, True, made.generated_at, any(at > words.utc(made.generated_at) for at in decided), made.ready, steps,
         sum(1 for step in steps if is_done(step)), tuple(_blocker(each, roll) for each in made.blockers),
         tuple(_dates(made, roll)), _proof(made), tuple(_methods(made.choices)), tuple(note.text for note in made.notes),
         files,
@@ -263,7 +264,10 @@ def _rule(name: str, snapshot: TenantSnapshot, read: str) -> tuple[Shown, str]:
 def _connector(proposal: ConnectorProposal, snapshot: TenantSnapshot, read: str) -> tuple[Shown, str]:
     if isinstance(snapshot.inbound_connectors, Unknown):
         return Shown.UNKNOWN, f"the connectors are not known: {snapshot.inbound_connectors.reason}"
-    missing = differences(applied(snapshot, [proposal]), snapshot)
+    try:
+        missing = differences(applied(snapshot, [proposal]), snapshot)
+    except ValueError:  # a plan.json that was changed by hand
+        return Shown.UNKNOWN, "the plan's connector has settings that no connector can have"
     if not missing:
         return Shown.DONE, f"the connector is as planned ({read})"
     there = any(row.name == proposal.name for row in snapshot.inbound_connectors)
