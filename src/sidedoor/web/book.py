@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from sidedoor.audit.model import Audit, Sender
 from sidedoor.errors import InputError
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 _LARGE = 2_000  # senders
 _PATIENCE = 0.1  # seconds a page waits for a newer report
 _FILES = (kept_report.NAME, tenant_json.NAME, seen.NAME, f"{PLAN}/{plan_json.NAME}", f"{PLAN}/{whatif_json.NAME}")
+T = TypeVar("T")
 Stamp = tuple[tuple[int, int, int] | None, ...]
 _NOT_SEEN = SeenSender({}, frozenset())
 
@@ -47,6 +49,13 @@ class Book:
     what_if: WhatIf | None
     plan_readable: bool = True
     _asking: Lock = field(default_factory=Lock)
+    _made: dict[str, object] = field(default_factory=dict)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What follows from this book alone, worked out the first time that it is asked for."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]  # type: ignore[return-value]
 
     def ask(self, reject: bool, connectors: frozenset[str]) -> WhatIfAnswer:
         """What-ifs remember doors, so one is answered at a time."""
