@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from sidedoor.audit.engine.kept import KeptHistory
 from sidedoor.audit.history import kept_days
@@ -14,17 +15,18 @@ from sidedoor.errors import InputError
 from sidedoor.plan.lockdown import filter_networks, lockdown
 from sidedoor.plan.model import Method, Plan
 from sidedoor.plan.run import Question, make_plan
-from sidedoor.plan.script.files import plan_files
 from sidedoor.plan.what_if import classes_with
 from sidedoor.plan.words import NO_WORDS, SenderWord, Words, read_words
 from sidedoor.report import kept_report, plan_json, tenant_json, whatif_json
-from sidedoor.report.atomic import write_files
+from sidedoor.report.kept_report import KeptReport
+from sidedoor.report.plan_folder import write_plan
 from sidedoor.report.tenant_json import KeptSettings
 from sidedoor.store.model import Decision, Word
+from sidedoor.store.store import open_store
 from sidedoor.store.tenant import TenantStore
 from sidedoor.watch import seen
 from sidedoor.watch.seeing import answer_of
-from sidedoor.watch.workspace import Workspace
+from sidedoor.watch.workspace import Workspace, open_workspace
 
 FOLDER = "plan"
 
@@ -35,9 +37,7 @@ def replan(workspace: Workspace, store: TenantStore, now: datetime) -> Plan:
     Raises InputError where there is no report yet, or it lacks what a plan rests on.
     """
     settings, report = tenant_json.read(workspace.report), kept_report.read(workspace.report)
-    decisions = store.decisions()
-    answer = answer_of(report, seen.read(workspace.report), store.known_senders(), decisions)
-    words = words_of(workspace, decisions, answer.keys)
+    words = _words(workspace, store, report)
     with kept_days(workspace.history, workspace.report) as history:
         catalogue = workspace.settings.inputs.catalogue
         question = Question(
@@ -46,10 +46,8 @@ def replan(workspace: Workspace, store: TenantStore, now: datetime) -> Plan:
         )  # fmt: skip
         plan = make_plan(question)
         asked = _what_if(settings, words, plan, history)
-    folder = workspace.report / FOLDER
-    files = {plan_json.NAME: plan_json.dump(plan), whatif_json.NAME: asked} | plan_files(plan)
     with workspace.publishing():
-        write_files({folder / name: data for name, data in files.items()})
+        write_plan(workspace.report / FOLDER, plan, {whatif_json.NAME: asked})
     return plan
 
 
@@ -61,6 +59,19 @@ def _what_if(settings: KeptSettings, words: Words, plan: Plan, history: KeptHist
         proposals.append(lock)
     flows = history.flows(classes_with(settings.snapshot, proposals))
     return whatif_json.dump(proposals, flows, filter_networks(settings.snapshot, words.filter))
+
+
+def said_of(folder: Path) -> Words:
+    """What people said about the senders of a workspace's report. Raises InputError."""
+    workspace = open_workspace(folder)
+    with open_store(workspace.store_url) as store:
+        return _words(workspace, store.tenant(workspace.name), kept_report.read(workspace.report))
+
+
+def _words(workspace: Workspace, store: TenantStore, report: KeptReport) -> Words:
+    decisions = store.decisions()
+    answer = answer_of(report, seen.read(workspace.report), store.known_senders(), decisions)
+    return words_of(workspace, decisions, answer.keys)
 
 
 def words_of(workspace: Workspace, decisions: Mapping[str, Decision], keys: Mapping[str, str]) -> Words:
