@@ -74,15 +74,16 @@ def finish(
     begun = store.take_token(digest_of(state), PURPOSE, now) if 0 < len(state) <= 4 * _BYTES else None
     if begun is None:
         raise Problem(403, "This sign-in was not begun here, or is over. Begin again.")
-    if not hmac.compare_digest(digest_of(browser), str(begun["browser"])):
+    body = begun["value"]
+    if not hmac.compare_digest(digest_of(browser), str(body["browser"])):
         raise Problem(403, "This sign-in was begun in another browser. Begin again.")
     if answer.get("iss", provider.settings.issuer) != provider.settings.issuer:  # RFC 9207 section 2.4
         raise Problem(403, "Somebody else has answered. Begin again.")
     if "code" not in answer:
         raise Problem(403, "The sign-in was refused where you have your account.")
-    tokens = provider.exchange(answer["code"], redirect_uri, str(begun["verifier"]))
-    claims = _claims(provider, tokens, str(begun["nonce"]), now)
-    return Person(_name(claims), _values(claims, provider.settings.claim), str(begun["onward"]))
+    tokens = provider.exchange(answer["code"], redirect_uri, str(body["verifier"]))
+    claims = _claims(provider, tokens, str(body["nonce"]), now)
+    return Person(_name(claims), _values(claims, provider.settings.claim), str(body["onward"]))
 
 
 def _claims(provider: Provider, tokens: Mapping[str, Any], nonce: str, now: datetime) -> Mapping[str, Any]:
