@@ -12,13 +12,16 @@ from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.store.model import Alert
 from sidedoor.store.tenant import TenantStore
 from sidedoor.tenant.codec import CodecError
-from sidedoor.watch import baseline_json
+from sidedoor.watch import baseline_json, sight_json
 from sidedoor.watch.sight import Baseline
+from sidedoor.watch.sight_json import Surroundings
 from sidedoor.watch.workspace import Workspace
 from sidedoor.web.book import Book, Shelf, Stamp
 from sidedoor.web.roll import Roll, decided_anew, roll_of
 
 Clock = Callable[[], datetime]
+SIGHT = "sight"
+"""The store's value that a run leaves (`watch.run.SIGHT`; that module imports all that a run needs)."""
 Mark = tuple[tuple[int, datetime | None], ...]
 
 
@@ -46,6 +49,7 @@ class Tenant:
         self._roll: _Rolled | None = None
         self._alerts: tuple[int, list[Alert]] | None = None
         self._baseline: tuple[Mark, Fact[Baseline | None]] | None = None
+        self._around: tuple[Mark, Fact[Surroundings | None]] | None = None
 
     @property
     def name(self) -> str:
@@ -100,6 +104,22 @@ class Tenant:
         if kept is None or kept[0] != mark:
             kept = self._baseline = (mark, self._read_baseline())
         return kept[1]
+
+    def surroundings(self) -> Fact[Surroundings | None]:
+        """What the last run saw beside senders: settings, DNS, certificates; None before the first run."""
+        mark, kept = self._runs(), self._around
+        if kept is None or kept[0] != mark:
+            kept = self._around = (mark, self._read_surroundings())
+        return kept[1]
+
+    def _read_surroundings(self) -> Fact[Surroundings | None]:
+        found = self.store.value(SIGHT)
+        if found is None:
+            return None
+        try:
+            return sight_json.decode(found)
+        except CodecError as error:
+            return Unknown(f"what the last run saw cannot be read ({error})")
 
     def forget_baseline(self) -> None:
         """Read it again: somebody has accepted something."""
