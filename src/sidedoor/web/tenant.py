@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
+from typing import TypeVar
 
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.store.model import Alert
@@ -16,9 +16,10 @@ from sidedoor.watch import baseline_json, sight_json
 from sidedoor.watch.sight import Baseline
 from sidedoor.watch.sight_json import Surroundings
 from sidedoor.watch.workspace import Workspace
-from sidedoor.web.book import Book, Shelf, Stamp
+from sidedoor.web.book import Book, Library, Shelf, Stamp
 from sidedoor.web.roll import Roll, decided_anew, roll_of
 
+T = TypeVar("T")
 Clock = Callable[[], datetime]
 SIGHT = "sight"
 """The store's value that a run leaves (`watch.run.SIGHT`; that module imports all that a run needs)."""
@@ -39,16 +40,17 @@ class Tenant:
     """For use by any number of threads. `store` raises SidedoorError where the store is not to be had."""
 
     def __init__(
-        self, workspace: Workspace, open_store: Callable[[Workspace], TenantStore], readers: Executor, clock: Clock
+        self, workspace: Workspace, open_store: Callable[[Workspace], TenantStore], library: Library, clock: Clock
     ) -> None:
         self.workspace, self.clock = workspace, clock
         self._open = open_store
         self._store: TenantStore | None = None
-        self._shelf = Shelf(workspace, readers)
+        self._shelf = Shelf(workspace, library)
         self._lock = Lock()
         self._roll: _Rolled | None = None
         self._alerts: tuple[int, list[Alert]] | None = None
         self._baseline: tuple[Mark, Fact[Baseline | None]] | None = None
+        self._made: tuple[object, object] | None = None
         self._around: tuple[Mark, Fact[Surroundings | None]] | None = None
 
     @property
@@ -90,6 +92,14 @@ class Tenant:
         if kept is None or kept[0] != revision:
             kept = self._alerts = (revision, self.store.open_alerts())
         return kept[1]
+
+    def remembered(self, name: str, make: Callable[[], T]) -> T:
+        """What follows from report and store, made again when either has changed: one thing, the one asked for last."""
+        mark = (name, self._shelf.stamp(), self.store.revision())
+        kept = self._made
+        if kept is None or kept[0] != mark:
+            kept = self._made = (mark, make())
+        return kept[1]  # type: ignore[return-value]
 
     def _runs(self) -> Mark:
         """Another one when a run has begun or ended."""
