@@ -29,10 +29,24 @@ from sidedoor.audit.facts import DecisionKey
 from sidedoor.audit.model import Audit, Coverage, DayCount, Readiness, Reason, Sender, Simulation, Verdict
 from sidedoor.audit.tenant import tenant_summary
 from sidedoor.evidence.tenant_files import read_tenant
-from sidedoor.plan.model import Action, ConnectorProposal, ConnectorSettings
+from sidedoor.plan.model import (
+    Action,
+    Because,
+    Blocker,
+    Change,
+    Choice,
+    ConnectorProposal,
+    ConnectorSettings,
+    Method,
+    Plan,
+    Replay,
+    Stage,
+    Tally,
+    TenantFacts,
+)  # fmt: skip
 from sidedoor.plan.what_if import classes_with
 from sidedoor.policy.decision import Submission
-from sidedoor.report import whatif_json
+from sidedoor.report import plan_json, whatif_json
 from sidedoor.report.writer import write_all
 from sidedoor.store.changes import Changes, RunEnd
 from sidedoor.store.model import Alert, Baseline, Decision, Finding, KnownSender, Severity, Word
@@ -100,7 +114,8 @@ def made(folder: Path, senders: int) -> Workspace:
 
 
 def _plan(folder: Path, many: tuple[Sender, ...], snapshot: TenantSnapshot) -> None:
-    """What a what-if asks: a connector with 100 addresses for each of 50 domains, and three flows of each sender."""
+    """What a what-if asks: a connector with 100 addresses for each of 50 domains, and three flows of each sender,
+    which are 300 different keys of a decision."""
     proposals = [
         ConnectorProposal(
             Action.CREATE, f"Connector {n}", ConnectorKind.PARTNER,
@@ -111,17 +126,38 @@ def _plan(folder: Path, many: tuple[Sender, ...], snapshot: TenantSnapshot) -> N
     ]  # fmt: skip
     classes = classes_with(snapshot, proposals)
     domains = [classes.domains.of(name) for name in DOMAINS]
-    addresses = [classes.addresses.of(ip_address(f"198.51.{n}.{n}")) for n in range(len(DOMAINS))] + [0]
+    addresses = [classes.addresses.of(ip_address(f"198.51.{n}.{n}")) for n in range(len(DOMAINS))]
     flows = [
         KeptFlow(
-            DecisionKey(domains[(n * 7 + part) % len(domains)], False, addresses[(n * (part + 1)) % len(addresses)],
-                        domains[0], n % 2, "", None, True),
+            DecisionKey(domains[n % 50], False, (addresses[n % 50], 0, addresses[(n + 1) % 50])[part], domains[0],
+                        n // 50 % 2, "", None, True),
             each.id, each.messages // 3,
         )
         for n, each in enumerate(many)
         for part in range(3)
     ]  # fmt: skip
+    (folder / plan_json.NAME).write_bytes(plan_json.dump(_made(many, proposals)))
     (folder / whatif_json.NAME).write_bytes(whatif_json.dump(proposals, flows, ()))
+
+
+def _made(many: tuple[Sender, ...], proposals: list[ConnectorProposal]) -> Plan:
+    """A plan in which a third of the senders has to move."""
+    moving = [each for each in many if each.assessment is Verdict.LEGITIMATE]
+    choices = tuple(
+        Choice(each.id, each.name, each.assessment, Method.LOCAL_RELAY, (Because("x", "a reason"),), (), False,
+               each.messages, each.recipients, (), ("contoso.com",), each.mail_from, None)
+        for each in many
+    )  # fmt: skip
+    steps = [
+        Change(n, Stage.MIGRATE, each.name, "its owner moves it", "back", (each.id,)) for n, each in enumerate(moving)
+    ]
+    steps += [Change(len(steps) + n, Stage.CONNECTORS, each.name, "made", "back") for n, each in enumerate(proposals)]
+    blockers = tuple(Blocker("undecided", each.id, each.name) for each in many if each.assessment is Verdict.UNCLEAR)
+    none = Tally()
+    return Plan(
+        NOW, TenantFacts("contoso", tuple(DOMAINS), False, "x"), (NOW, NOW), choices, tuple(proposals), (), (),
+        tuple(steps), (), Replay(0, 0, none, none, none, 0, 0, 0, 0, 0, 0, 0, 0, ()), (), False, blockers,
+    )  # fmt: skip
 
 
 def _audit(many: tuple[Sender, ...], snapshot: TenantSnapshot) -> Audit:

@@ -249,3 +249,61 @@ def test_one_tenant_that_is_broken_does_not_hide_the_others(workspace: Path, tmp
         assert 'href="/t/contoso.com"' in html
         assert "bad" in html
         assert "bad" not in one.browser(Role.READER).get("/").text.partition("<main")[2]
+
+
+def test_only_so_many_books_are_kept(made: Path, tmp_path: Path) -> None:
+    """A provider has more tenants than memory; a book that was given away is read again."""
+    import shutil
+    from concurrent.futures import ThreadPoolExecutor
+
+    from sidedoor.watch.workspace import open_workspace
+    from sidedoor.web.book import Library, Shelf
+
+    with ThreadPoolExecutor(1) as readers:
+        library = Library(readers, most=2)
+        shelves = [Shelf(open_workspace(Path(shutil.copytree(made, tmp_path / str(n)))), library) for n in range(3)]
+        books = [shelf.book() for shelf in shelves]
+        assert [shelf._book is book for shelf, book in zip(shelves, books, strict=True)] == [False, True, True]
+        again = shelves[0].book()
+        assert again is not None
+        assert again is not books[0]
+        assert shelves[1]._book is None
+
+
+def test_a_stream_ends_with_its_session(filled: Served) -> None:
+    """Whoever was signed out by an admin does not go on following."""
+    import asyncio
+
+    from starlette.requests import Request
+
+    from sidedoor.web.access.access import identify
+    from sidedoor.web.pages import edge
+
+    browser = filled.browser(Role.READER, who="bo")
+    cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    scope = {"type": "http", "headers": [(b"cookie", cookie.encode())], "app": filled.app}
+    request = Request(scope)
+    visitor = identify(request)
+    assert visitor.known
+    assert edge._still(request, visitor)
+    filled.site.sessions.drop_sessions_of("bo")
+    assert not edge._still(request, visitor)
+    streams = filled.app.state.streams
+    assert [streams.enter("x") for _ in range(5)] == [True] * 4 + [False]
+    gone: Any = _Gone(scope)
+    assert asyncio.run(_first(edge._follow(gone, filled.site.tenants["contoso.com"], streams, visitor, None)))
+
+
+class _Gone:
+    """A request whose browser has left."""
+
+    def __init__(self, scope: Any) -> None:
+        self.scope = scope
+
+    async def is_disconnected(self) -> bool:
+        return True
+
+
+async def _first(stream: Any) -> bytes:
+    found = [part async for part in stream]
+    return b"".join(found)

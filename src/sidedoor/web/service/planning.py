@@ -151,8 +151,10 @@ def plan(tenant: Tenant, book: Book) -> PlanView:
     made = book.plan
     if made is None:
         return NO_PLAN if book.plan_readable else replace(NO_PLAN, readable=False)
-    roll, files = tenant.roll(book), files_of(book)
-    steps = tuple(_step(each, book, roll, _ticks(tenant), files) for each in made.changes)
+    roll, files, ticks = tenant.roll(book), files_of(book), _ticks(tenant)
+    scripts = frozenset(file.name for file in files if file.folder == "scripts")
+    drawn = book.once("steps", lambda: _drawn(book, made, scripts))
+    steps = tuple(_step(each, roll, ticks) for each in drawn)
     decided = (entry.decision.at for entry in roll.entries if entry.decision.at is not None)
     return PlanView(
         True, True, made.generated_at, any(at > words.utc(made.generated_at) for at in decided), made.ready, steps,
@@ -213,18 +215,34 @@ def _ticks(tenant: Tenant) -> Mapping[str, Any]:
     return kept if isinstance(kept, dict) else {}
 
 
-def _step(change: Change, book: Book, roll: Roll, ticks: Mapping[str, Any], files: Iterable[PlanFile]) -> Step:
-    assert book.plan is not None
-    name = step_id(change)
-    kept = ticks.get(name)
-    shown, evidence = _shown(change, book.plan, book)
-    script = _SCRIPTS.get(change.stage)
-    there = any(file.folder == "scripts" and file.name == script for file in files)
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A step as far as the book alone tells it."""
+
+    id: str
+    change: Change
+    shown: Shown
+    evidence: str
+    script: str | None
+
+
+def _drawn(book: Book, made: Plan, scripts: frozenset[str]) -> list[_Drawn]:
+    return [
+        _Drawn(
+            step_id(change), change, *_shown(change, made, book),
+            f"scripts/{name}" if (name := _SCRIPTS.get(change.stage)) in scripts else None,
+        )
+        for change in made.changes
+    ]  # fmt: skip
+
+
+def _step(drawn: _Drawn, roll: Roll, ticks: Mapping[str, Any]) -> Step:
+    change, kept = drawn.change, ticks.get(drawn.id)
     return Step(
-        name, change.number, change.stage, change.target, change.effect, change.way_back,
-        tuple(roll.by_id[each].key for each in change.senders if each in roll.by_id), shown, evidence,
+        drawn.id, change.number, change.stage, change.target, change.effect, change.way_back,
+        tuple(roll.by_id[each].key for each in change.senders if each in roll.by_id), drawn.shown, drawn.evidence,
         None if kept is None else Tick(bool(kept["done"]), str(kept["who"]), datetime.fromisoformat(kept["at"])),
-        f"scripts/{script}" if script and there else None,
+        drawn.script,
     )  # fmt: skip
 
 
