@@ -17,7 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gather.form import Bench
-
 from sidedoor.mail.address import parse_address
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.network import parse_ip, parse_network
@@ -78,7 +77,9 @@ def decisions(bench: Bench) -> None:
         start = time.perf_counter()
         rule = compile_rule(tenant(domains, connectors))
         bench.tell(f"{what}: compiled", (time.perf_counter() - start) * 1e3, "ms")
-        taken = {word: timed(rule, ip, None, envelope) for word, ip in (("refused", "192.0.2.7"), ("matched", "10.0.0.7"))}
+        taken = {
+            word: timed(rule, ip, None, envelope) for word, ip in (("refused", "192.0.2.7"), ("matched", "10.0.0.7"))
+        }
         for word, us in taken.items():
             bench.tell(f"{what}: {word}", us, "us", goal="decision")
         unknown = timed(rule, "192.0.2.7", Tls("TLS1.3", NOT_RECORDED), envelope, 5)

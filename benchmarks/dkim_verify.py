@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from gather.form import Bench
 
+from gather.form import Bench
 from sidedoor.mailauth.dkim import verify_dkim
 from sidedoor.mailauth.memory import MemoryResolver
 

@@ -168,12 +168,18 @@ def main(argv: Sequence[str] | None = None, folder: Path = HERE, build: Path = B
     goals = read_goals()
     if asked.list:
         for name in found:
-            print(name, *(f"  {goal.bound()}: {goal.asked}" for goal in goals.values() if goal.benchmark == name), sep="\n")
+            print(
+                name,
+                *(f"  {goal.bound()}: {goal.asked}" for goal in goals.values() if goal.benchmark == name),
+                sep="\n",
+            )
         return 0
     chosen = {name: path for name, path in found.items() if not asked.only or name in asked.only}
     whole = not asked.quick and len(chosen) == len(found)
     began, facts = datetime.now(UTC), machine(folder)
-    outcomes = run_all(chosen, build, quick=asked.quick, timeout=asked.timeout * 60, say=lambda text: print(text, flush=True))
+    outcomes = run_all(
+        chosen, build, quick=asked.quick, timeout=asked.timeout * 60, say=lambda text: print(text, flush=True)
+    )
     wanted = [goal for goal in goals.values() if not asked.only or goal.benchmark in chosen]
     show(outcomes, wanted, quick=asked.quick)
     page = asked.output or (folder if whole else build) / "RESULTS.md"

@@ -16,7 +16,13 @@ from gather.goals import Goal
 from gather.numbers import measured, plain
 
 WIDTH = 100
-COLUMNS = (("", 36, "left"), ("ours", 11, "right"), ("beside", 23, "left"), ("ratio", 6, "right"), ("goal", 10, "right"))
+COLUMNS = (
+    ("", 36, "left"),
+    ("ours", 11, "right"),
+    ("beside", 23, "left"),
+    ("ratio", 6, "right"),
+    ("goal", 10, "right"),
+)
 
 
 @dataclass
