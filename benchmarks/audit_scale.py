@@ -108,7 +108,7 @@ def compare(bench: Bench, folder: Path, rows: int, flows: int, pairs: int) -> tu
 def main() -> int:
     """A tenth of the rows, the rows, and the rows with more flows."""
     bench = Bench(__file__, __doc__)
-    bench.size("--rows", 10_000_000, quick=500_000)
+    bench.size("--rows", 10_000_000, quick=1_000_000)
     bench.size("--pairs", 3, quick=1)
     asked = bench.options()
     with tempfile.TemporaryDirectory() as name:

@@ -83,7 +83,7 @@ def decisions(bench: Bench) -> None:
         for word, us in taken.items():
             bench.tell(f"{what}: {word}", us, "us", goal="decision")
         unknown = timed(rule, "192.0.2.7", Tls("TLS1.3", NOT_RECORDED), envelope, 5)
-        bench.tell(f"{what}: certificate unknown", unknown, "us")
+        bench.tell(f"{what}: TLS unknown", unknown, "us")
         if connectors == 100:
             refused[domains] = taken["refused"]
     bench.tell("refused, 1,000 domains", refused[1000], "us", ("10 domains", refused[10]), goal="decision-domains")

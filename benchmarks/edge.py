@@ -278,7 +278,7 @@ def measure(
 
 
 def tell(
-    bench: Bench, what: str, ours: dict[int, float], peer: str, theirs: dict[int, float] | None, goal: str
+    bench: Bench, what: str, ours: dict[int, float], peer: str, theirs: dict[int, float] | None, *, goal: str
 ) -> None:
     """The rates at each number of messages a connection, beside the peer's if it could be measured."""
     for each in PER_CONNECTION:
@@ -296,13 +296,13 @@ def compare(bench: Bench, folder: Path, messages: int, rounds: int) -> None:
         bench.left_out("Postfix's own queue", "needs root and the package postfix")
     plain: dict[str, Server | None] = {"smtp-sink": smtp_sink, "aiosmtpd": aiosmtpd, "edge": edge}
     found = measure(folder, plain, messages, rounds)
-    tell(bench, "taken", found["edge"], "aiosmtpd", found["aiosmtpd"], "edge-aiosmtpd")
-    tell(bench, "taken", found["edge"], "smtp-sink", found["smtp-sink"], "edge-sink")
+    tell(bench, "taken", found["edge"], "aiosmtpd", found["aiosmtpd"], goal="edge-aiosmtpd")
+    tell(bench, "taken", found["edge"], "smtp-sink", found["smtp-sink"], goal="edge-sink")
     peer: dict[str, Server | None] = {"Postfix": None} if queue else {}
     found = measure(folder, {"edge": edge_with_spool, **peer}, messages, rounds)
-    tell(bench, "on disk", found["edge"], "Postfix's queue", found.get("Postfix"), "edge-spool")
+    tell(bench, "on disk", found["edge"], "Postfix's queue", found.get("Postfix"), goal="edge-spool")
     found = measure(folder, {"edge": edge_refusing, **peer}, messages, rounds, refuses=True)
-    tell(bench, "refused", found["edge"], "Postfix, no delays", found.get("Postfix"), "edge-refusals")
+    tell(bench, "refused", found["edge"], "Postfix, no delays", found.get("Postfix"), goal="edge-refusals")
 
 
 def main() -> int:

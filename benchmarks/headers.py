@@ -3,8 +3,8 @@
     python benchmarks/headers.py [--quick] [--messages 20000]
 
 Generates messages with headers of 6 to 8 KB as Exchange Online writes them, once as a mailbox file and once as a folder
-of .eml files, and tells for each the audit beside the floor (`email.parser.BytesHeaderParser` over the same files in one
-process). Every figure is of a whole process, kept on one core: messages a second of that core's time.
+of .eml files, and tells for each the audit beside the floor (`email.parser.BytesHeaderParser` over the same files in
+one process). Every figure is of a whole process, kept on one core: messages a second of that core's time.
 """
 
 from __future__ import annotations

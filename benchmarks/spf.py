@@ -121,7 +121,7 @@ def columns(bench: Bench, addresses: int) -> None:
         what = f"{addresses:,} addresses, {NETWORKS:,} networks"
         bench.tell(what, spent, "s", ("DuckDB ASOF", duckdb_floor(database)), goal="spf-columns")
         if polars := polars_floor(database, Path(scratch)):
-            bench.tell(what, spent, "s", ("polars join_asof", polars), goal="spf-columns")
+            bench.tell(what, spent, "s", ("polars join_asof", polars))
         else:
             bench.left_out("polars", "not installed (pip install -e '.[bench]')")
 

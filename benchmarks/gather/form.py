@@ -1,4 +1,4 @@
-"""The form of a benchmark: its options, and the figures it tells, for people on stdout and for the runner as JSON lines.
+"""The form of a benchmark: its options, and the figures it tells, for people on stdout, for the runner as JSON lines.
 
     bench = Bench(__file__, __doc__)
     bench.size("--rows", 10_000_000, quick=500_000)
@@ -6,8 +6,8 @@
     bench.tell("the whole audit", seconds, "s", ("DuckDB alone", floor), goal="audit-floor")
     return bench.end()
 
-`--quick` takes the smaller sizes. Where SIDEDOOR_BENCH_FIGURES names a file, each thing told is a line of it: `sizes` at
-the start, then `row`, `left-out` and `peer` in any order, and `end`, whose absence means that the benchmark failed.
+`--quick` takes the smaller sizes. Where SIDEDOOR_BENCH_FIGURES names a file, each thing told is a line of it: `sizes`
+at the start, then `row`, `left-out` and `peer` in any order, and `end`, whose absence means that the benchmark failed.
 """
 
 from __future__ import annotations
@@ -42,14 +42,19 @@ class Row:
     bound: str = ""
     met: bool | None = None
 
+    def between(self) -> str:
+        """The spread of its ratio, where there was more than one run."""
+        if self.spread is None or self.spread[0] == self.spread[1]:
+            return ""
+        return f" ({plain(self.spread[0])} to {plain(self.spread[1])})"
+
     def line(self) -> str:
         """The same for people."""
         parts = [f"{self.what}: {measured(self.ours, self.unit)}"]
         if self.theirs is not None:
             parts.append(f"{self.beside} {measured(self.theirs, self.unit)}")
         if self.ratio is not None:
-            between = f" ({plain(self.spread[0])} to {plain(self.spread[1])})" if self.spread else ""
-            parts.append(f"RATIO {plain(self.ratio)}{between}")
+            parts.append(f"RATIO {plain(self.ratio)}{self.between()}")
         if self.met is not None:
             parts.append(f"goal {self.bound}, {'met' if self.met else 'MISSED'}")
         return "  " + ", ".join(parts)

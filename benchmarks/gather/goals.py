@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from gather.numbers import plain
+from gather.numbers import measured
 
 PATH = Path(__file__).with_name("goals.toml")
 
@@ -38,7 +38,7 @@ class Goal:
     def bound(self) -> str:
         """For a table: `<= 200 ms`."""
         sign, value = (">=", self.least) if self.least is not None else ("<=", self.most)
-        return f"{sign} {plain(value or 0.0)} {self.unit}".rstrip()
+        return f"{sign} {measured(value or 0.0, self.unit)}"
 
 
 def read_goals(path: Path = PATH) -> dict[str, Goal]:

@@ -7,16 +7,17 @@ from datetime import datetime
 
 from gather.form import Row
 from gather.goals import Goal
-from gather.numbers import measured, plain
+from gather.numbers import measured
 from gather.table import Answer, Outcome, answers, beside, ratio, verdict
 
 _HEAD = """# Results of the benchmarks
 
-Written by `python benchmarks`. What each benchmark measures stands in [README.md](README.md). A ratio is our figure over that of
-the peer or floor named beside it, measured in the same run; seconds by themselves say more about the machine than about us.
+Written by `python benchmarks`. What each benchmark measures stands in [README.md](README.md). A ratio is our figure
+over that of the peer or floor named beside it, measured in the same run; seconds by themselves say more about the
+machine than about us.
 """
 _QUICK = """
-**A quick run**: the sizes are smaller than those the goals speak of, so that a verdict here is a hint and not an answer.
+**A quick run**: the sizes are smaller than those the goals speak of, so that a verdict here is a hint, not an answer.
 """
 
 
@@ -64,10 +65,9 @@ def _section(outcome: Outcome) -> list[str]:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    between = f" ({plain(row.spread[0])} to {plain(row.spread[1])})" if row.spread else ""
     word = verdict(row)
     marked = f"**{word}**" if word == "MISSED" else word
-    return row.what, measured(row.ours, row.unit), beside(row), ratio(row) + between, row.bound, marked
+    return row.what, measured(row.ours, row.unit), beside(row), ratio(row) + row.between(), row.bound, marked
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -17,11 +17,11 @@ from gather.numbers import measured, plain
 
 WIDTH = 100
 COLUMNS = (
-    ("", 36, "left"),
+    ("", 35, "left"),
     ("ours", 11, "right"),
-    ("beside", 23, "left"),
+    ("beside", 26, "left"),
     ("ratio", 6, "right"),
-    ("goal", 10, "right"),
+    ("goal", 11, "right"),
 )
 
 
@@ -105,10 +105,10 @@ def show(outcomes: Sequence[Outcome], goals: Iterable[Goal], *, quick: bool, fil
 
 
 def _table(rows: Iterable[Row]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0, show_edge=False)
     for name, width, side in COLUMNS:
-        table.add_column(name, width=width, justify="right" if side == "right" else "left")
-    table.add_column("", width=6)
+        table.add_column(name, width=width, justify="right" if side == "right" else "left", overflow="fold")
+    table.add_column("", width=6, overflow="fold")
     for row in rows:
         word = verdict(row)
         style = "bold red" if word == "MISSED" else "green"
