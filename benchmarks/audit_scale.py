@@ -95,14 +95,10 @@ def compare(bench: Bench, folder: Path, rows: int, flows: int, pairs: int) -> tu
         )  # fmt: skip
         audits.append(seconds)
         peak = max(peak, memory)
-    ratios = [audit / floor for audit, floor in zip(audits, floors, strict=True)]
-    what, median = f"{rows:,} rows, {flows:,} flows", statistics.median(audits)
-    bench.tell(
-        what, median, "s", ("DuckDB to Parquet", statistics.median(floors)), ratio=statistics.median(ratios),
-        spread=(min(ratios), max(ratios)), goal="audit-floor" if rows == bench.asked["rows"] else "",
-    )  # fmt: skip
-    bench.tell(f"{what}: peak memory", peak, "MB", goal="audit-memory")
-    return source, median
+    what, goal = f"{rows:,} rows, {flows:,} flows", "audit-floor" if rows == bench.asked["rows"] else ""
+    bench.tell_pairs(what, audits, "s", "DuckDB to Parquet", floors, goal=goal)
+    bench.tell(f"{what}: peak", peak, "MB", goal="audit-memory")
+    return source, statistics.median(audits)
 
 
 def main() -> int:

@@ -249,6 +249,7 @@ def refused_rate(port: int, refusals: int, each: int) -> float:
 
 
 Server = Callable[[Path], tuple[Sequence[str], int]]
+Rates = dict[int, list[float]]  # by messages a connection, one each round
 
 
 @contextmanager
@@ -264,29 +265,27 @@ def started(folder: Path, server: Server | None, *, refuses: bool = False) -> It
 
 def measure(
     folder: Path, servers: dict[str, Server | None], messages: int, rounds: int, *, refuses: bool = False
-) -> dict[str, dict[int, float]]:
-    """Median rates by server and messages a connection; within a round every server has its turn."""
+) -> dict[str, Rates]:
+    """Rates by server and messages a connection; within a round every server has its turn."""
     load = refused_rate if refuses else accepted_rate
-    rates: dict[tuple[str, int], list[float]] = {}
+    rates: dict[str, Rates] = {name: {each: [] for each in PER_CONNECTION} for name in servers}
     for _ in range(rounds):
         for name, server in servers.items():
             with started(folder, server, refuses=refuses) as port:
                 load(port, 200, 10)  # to warm up
                 for each in PER_CONNECTION:
-                    rates.setdefault((name, each), []).append(load(port, messages, each))
-    return {name: {each: statistics.median(rates[name, each]) for each in PER_CONNECTION} for name in servers}
+                    rates[name][each].append(load(port, messages, each))
+    return rates
 
 
-def tell(
-    bench: Bench, what: str, ours: dict[int, float], peer: str, theirs: dict[int, float] | None, *, goal: str
-) -> None:
-    """The rates at each number of messages a connection, beside the peer's if it could be measured."""
+def tell(bench: Bench, what: str, ours: Rates, peer: str, theirs: Rates | None, *, goal: str) -> None:
+    """The rates, beside the peer's of the same rounds if it could be measured."""
     for each in PER_CONNECTION:
         title = f"{what}, {each} a connection"
         if theirs is None:
-            bench.tell(title, ours[each], "/s")
+            bench.tell(title, statistics.median(ours[each]), "/s")
         else:
-            bench.tell(title, ours[each], "/s", (peer, theirs[each]), goal=goal)
+            bench.tell_pairs(title, ours[each], "/s", peer, theirs[each], goal=goal)
 
 
 def compare(bench: Bench, folder: Path, messages: int, rounds: int) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -84,11 +83,7 @@ def main() -> int:
             alone.append(_run(folder / "alone", folder, [*settings, day]))
             long.append(_run(folder / "long", folder, [*settings, day]))
             _without_day(folder / "long", asked.days + 1)
-    ratios = [added / first for added, first in zip(long, alone, strict=True)]
-    bench.tell(
-        f"a day added to {asked.days} days", statistics.median(long), "s", ("the day alone", statistics.median(alone)),
-        ratio=statistics.median(ratios), spread=(min(ratios), max(ratios)), goal="history-day",
-    )  # fmt: skip
+    bench.tell_pairs(f"a day added to {asked.days} days", long, "s", "the day alone", alone, goal="history-day")
     return bench.end()
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -95,17 +94,17 @@ def line_for(folder: Path, kind: str) -> Iterator[str]:
         yield line
 
 
-def measure(folder: Path, messages: int, rounds: int) -> dict[str, dict[int, float]]:
-    """Median rates by kind and messages a connection; within a round every kind has its turn."""
-    rates: dict[tuple[str, int], list[float]] = {}
+def measure(folder: Path, messages: int, rounds: int) -> dict[str, dict[int, list[float]]]:
+    """Rates by kind and messages a connection, one each round, in which every kind has its turn."""
     kinds = ("Postfix alone", "with the milter", "with transport rules")
+    rates: dict[str, dict[int, list[float]]] = {kind: {each: [] for each in PER_CONNECTION} for kind in kinds}
     for number in range(rounds):
         for at, kind in enumerate(kinds):
             with line_for(folder, kind) as line, Postfix(folder / f"p{number}{at}", MAIN_CF + line) as postfix:
                 rate(postfix.port, 200, 1)  # to warm up
                 for each in PER_CONNECTION:
-                    rates.setdefault((kind, each), []).append(rate(postfix.port, messages, each))
-    return {kind: {each: statistics.median(rates[kind, each]) for each in PER_CONNECTION} for kind in kinds}
+                    rates[kind][each].append(rate(postfix.port, messages, each))
+    return rates
 
 
 def main() -> int:
@@ -124,7 +123,7 @@ def main() -> int:
     for kind, rates in found.items():
         for each in PER_CONNECTION:
             goal = "milter" if kind == "with the milter" else ""
-            bench.tell(f"{kind}, {each} a connection", rates[each], "/s", ("Postfix alone", alone[each]), goal=goal)
+            bench.tell_pairs(f"{kind}, {each} a connection", rates[each], "/s", "Postfix alone", alone[each], goal=goal)
     return bench.end()
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -117,6 +118,17 @@ class Bench:
         print(row.line(), flush=True)
         self._write("row", **asdict(row))
         return row
+
+    def tell_pairs(
+        self, what: str, ours: Sequence[float], unit: str, beside: str, theirs: Sequence[float], *, goal: str = ""
+    ) -> Row:
+        """Figures measured in turns: medians of both, and the median of the ratios pair by pair with their spread."""
+        ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
+        pair = (beside, statistics.median(theirs))
+        spread = (min(ratios), max(ratios))
+        return self.tell(
+            what, statistics.median(ours), unit, pair, goal=goal, ratio=statistics.median(ratios), spread=spread
+        )
 
     def _judged(self, row: Row) -> Row:
         if not row.goal:

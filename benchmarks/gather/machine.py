@@ -29,12 +29,20 @@ def load() -> float | None:
     return None
 
 
+def noise() -> str:
+    """What to say of a machine that has other things to do; nothing of a quiet one."""
+    average, cores = load() or 0.0, _cores()
+    if average <= cores / 2:
+        return ""
+    return f"The machine was not quiet: a load of {average:.1f} on {cores} cores before the first benchmark."
+
+
 def machine(folder: Path) -> dict[str, str]:
     """What to say of the machine, in order. `folder`: where the repository's commit is asked for."""
     average = load()
     return {
         "Processor": processor(),
-        "Cores": _cores(),
+        "Cores": f"{_cores()} of {os.cpu_count()}",
         "Memory": _memory(),
         "System": f"{platform.system()} {platform.release()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -53,9 +61,9 @@ def processor(path: Path = Path("/proc/cpuinfo")) -> str:
     return platform.processor() or platform.machine() or "unknown"
 
 
-def _cores() -> str:
-    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{ours} of {os.cpu_count()}"
+def _cores() -> int:
+    """Those that we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _memory() -> str:

@@ -16,21 +16,22 @@ Written by `python benchmarks`. What each benchmark measures stands in [README.m
 over that of the peer or floor named beside it, measured in the same run; seconds by themselves say more about the
 machine than about us.
 """
-_QUICK = """
-**A quick run**: the sizes are smaller than those the goals speak of, so that a verdict here is a hint, not an answer.
-"""
 
 
 def markdown(
-    outcomes: Sequence[Outcome], goals: Iterable[Goal], facts: Mapping[str, str], began: datetime, *, quick: bool
+    outcomes: Sequence[Outcome],
+    goals: Iterable[Goal],
+    facts: Mapping[str, str],
+    began: datetime,
+    hints: Iterable[str] = (),
 ) -> str:
-    """The page. `facts`: what to say of the machine."""
+    """The page. `facts`: what to say of the machine; `hints`: what makes the figures worth less."""
     found = answers(outcomes, goals)
     peers = {name: number for outcome in outcomes for name, number in outcome.peers.items()}
     told = {"Date": f"{began:%Y-%m-%d %H:%M} UTC", **facts}
     if peers:
         told["Versions"] = ", ".join([told.get("Versions", ""), *(f"{n} {v}" for n, v in peers.items())]).strip(", ")
-    parts = [_HEAD + (_QUICK if quick else ""), "## Machine\n", table(("", ""), told.items())]
+    parts = [_HEAD, *(f"**{cell(hint)}**\n" for hint in hints), "## Machine\n", table(("", ""), told.items())]
     parts += [f"## Goals\n\n{_count(found)}\n", table(("goal", "bound", "measured", ""), map(_goal, found))]
     for outcome in outcomes:
         parts += _section(outcome)

@@ -28,12 +28,13 @@ from typing import IO
 
 from gather.form import FIGURES, Row
 from gather.goals import read_goals
-from gather.machine import load, machine
+from gather.machine import load, machine, noise
 from gather.results import markdown
 from gather.table import Outcome, show
 
 HERE = Path(__file__).resolve().parents[1]
 BUILD = HERE.parent / "build" / "benchmarks"
+QUICK = "A quick run: the sizes are smaller than those the goals speak of. A verdict is a hint, not an answer."
 _ENDING = 20.0  # seconds that a benchmark has to stop its servers
 
 
@@ -153,7 +154,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--quick", action="store_true", help="smaller sizes, for a look: minutes, not most of an hour")
     made.add_argument("--only", action="append", default=[], metavar="NAME", help="this one; may be given again")
     made.add_argument("--output", type=Path, metavar="PATH", help="where the page of results goes")
-    made.add_argument("--timeout", type=float, default=20, metavar="MINUTES", help="for each; then it is ended (20)")
+    made.add_argument("--timeout", type=float, default=30, metavar="MINUTES", help="for each; then it is ended (30)")
     made.add_argument("--list", action="store_true", help="name the benchmarks and their goals, and run nothing")
     return made
 
@@ -177,12 +178,13 @@ def main(argv: Sequence[str] | None = None, folder: Path = HERE, build: Path = B
     chosen = {name: path for name, path in found.items() if not asked.only or name in asked.only}
     whole = not asked.quick and len(chosen) == len(found)
     began, facts = datetime.now(UTC), machine(folder)
+    hints = [hint for hint in (noise(), QUICK if asked.quick else "") if hint]
     outcomes = run_all(
         chosen, build, quick=asked.quick, timeout=asked.timeout * 60, say=lambda text: print(text, flush=True)
     )
     wanted = [goal for goal in goals.values() if not asked.only or goal.benchmark in chosen]
-    show(outcomes, wanted, quick=asked.quick)
+    show(outcomes, wanted, hints)
     page = asked.output or (folder if whole else build) / "RESULTS.md"
-    page.write_text(markdown(outcomes, wanted, facts, began, quick=asked.quick), encoding="utf-8")
+    page.write_text(markdown(outcomes, wanted, facts, began, hints), encoding="utf-8")
     print(f"written: {os.path.relpath(page)}")
     return int(any(outcome.failed for outcome in outcomes) or len(outcomes) < len(chosen))

@@ -12,10 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gather.form import Row
-from gather.goals import Goal
+from gather.goals import Goal, Of
 from gather.numbers import measured, plain
 
 WIDTH = 100
+MANY = 4  # figures, more than which are not listed one by one
 COLUMNS = (
     ("", 35, "left"),
     ("ours", 11, "right"),
@@ -60,11 +61,13 @@ class Answer:
         return "met" if all(row.met for row in self.rows) else "MISSED"
 
     def values(self) -> str:
-        """What was measured, each row's."""
-        return ", ".join(
-            plain(row.ratio) if not self.goal.unit and row.ratio is not None else measured(row.ours, row.unit)
-            for row in self.rows
-        )
+        """What was measured: each row's, or the best and the worst of many."""
+        found = [row.ratio or 0.0 if self.goal.of is Of.RATIO else row.ours for row in self.rows]
+        if len(found) > MANY:
+            found = sorted(found, reverse=self.goal.most is None)
+            best, worst = (measured(each, self.goal.unit) for each in (found[0], found[-1]))
+            return f"{best} to {worst} in {len(found)} rows"
+        return ", ".join(measured(each, self.goal.unit) for each in found)
 
 
 def answers(outcomes: Iterable[Outcome], goals: Iterable[Goal]) -> list[Answer]:
@@ -88,8 +91,10 @@ def ratio(row: Row) -> str:
     return "" if row.ratio is None else plain(row.ratio) if row.ratio >= 10 else f"{row.ratio:.2f}"
 
 
-def show(outcomes: Sequence[Outcome], goals: Iterable[Goal], *, quick: bool, file: IO[str] | None = None) -> None:
-    """Print the table and the count."""
+def show(
+    outcomes: Sequence[Outcome], goals: Iterable[Goal], hints: Iterable[str] = (), file: IO[str] | None = None
+) -> None:
+    """Print the table, the count, and what makes the figures worth less."""
     console = Console(width=WIDTH, file=file, highlight=False, soft_wrap=False)
     for outcome in outcomes:
         console.print(Text(f"\n{outcome.name}", style="bold"), Text(outcome.about(), style="dim"))
@@ -100,7 +105,7 @@ def show(outcomes: Sequence[Outcome], goals: Iterable[Goal], *, quick: bool, fil
         if outcome.failed:
             console.print(Text(f"  FAILED: {outcome.failed}", style="bold red"))
     console.print()
-    for line in summary(answers(outcomes, goals), [each for each in outcomes if each.failed], quick=quick):
+    for line in (*summary(answers(outcomes, goals), [each for each in outcomes if each.failed]), *hints):
         console.print(Text(line))
 
 
@@ -117,7 +122,7 @@ def _table(rows: Iterable[Row]) -> Table:
     return table
 
 
-def summary(found: Sequence[Answer], failed: Sequence[Outcome], *, quick: bool) -> list[str]:
+def summary(found: Sequence[Answer], failed: Sequence[Outcome]) -> list[str]:
     """How many goals were met, and all that were not, by name."""
     lines = [f"{sum(each.word == 'met' for each in found)} of {len(found)} goals met"]
     for word in ("MISSED", "not measured"):
@@ -126,7 +131,4 @@ def summary(found: Sequence[Answer], failed: Sequence[Outcome], *, quick: bool) 
             for each in found
             if each.word == word
         ]
-    lines += [f"FAILED: {each.name}: {each.failed}" for each in failed]
-    if quick:
-        lines.append("Quick: smaller sizes than the goals speak of. A verdict here is a hint, not an answer.")
-    return lines
+    return lines + [f"FAILED: {each.name}: {each.failed}" for each in failed]

@@ -44,18 +44,18 @@ def test_what_is_told_is_a_line_each(told: Path, capsys: pytest.CaptureFixture[s
     made = bench()
     made.tell("a batch", 1.5, "s", ("bare loop", 0.5), goal="check-batch")
     made.tell("alone", 12.0, "us")
-    made.tell("in pairs", 3.0, "s", ("floor", 2.0), ratio=1.6, spread=(1.4, 1.8))
+    made.tell_pairs("in pairs", [3.0, 2.8, 9.0], "s", "floor", [2.0, 2.0, 5.0])
     made.left_out("a peer", "not installed")
     made.peer("parsedmarc", "11")
     assert made.end() == 0
     _, batch, alone, pairs, out, peer, end = lines(told)
     assert (batch["ratio"], batch["bound"], batch["met"]) == (3.0, "<= 2 s", True)
     assert (alone["ratio"], alone["theirs"], alone["met"]) == (None, None, None)
-    assert (pairs["ratio"], pairs["spread"]) == (1.6, [1.4, 1.8])
+    assert (pairs["ours"], pairs["theirs"], pairs["ratio"], pairs["spread"]) == (3.0, 2.0, 1.5, [1.4, 1.8])
     assert (out["what"], out["why"], peer["version"], end) == ("a peer", "not installed", "11", {"kind": "end"})
     said = capsys.readouterr().out
     assert "a batch: 1.5 s, bare loop 0.5 s, RATIO 3, goal <= 2 s, met" in said
-    assert "RATIO 1.6 (1.4 to 1.8)" in said
+    assert "RATIO 1.5 (1.4 to 1.8)" in said
 
 
 def test_a_missed_goal_is_said_and_is_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,7 +117,7 @@ def test_a_part_or_a_quick_run_leaves_the_page_of_the_whole(make: Make, tmp_path
     assert main(["--quick"], folder, build) == 0
     assert not (folder / "RESULTS.md").exists()
     page = (build / "RESULTS.md").read_text("utf-8")
-    assert "**A quick run**" in page
+    assert "**A quick run:" in page
     assert "lines 2,000" in page
     assert main(["--quick", "--output", str(tmp_path / "here.md")], folder, build) == 0
     assert (tmp_path / "here.md").exists()
