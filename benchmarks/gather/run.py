@@ -39,8 +39,12 @@ _ENDING = 20.0  # seconds that a benchmark has to stop its servers
 
 
 def discovered(folder: Path = HERE) -> dict[str, Path]:
-    """The benchmarks by name: every Python file of the folder, but for the one that runs them."""
-    return {path.stem: path for path in sorted(folder.glob("*.py")) if path.name != "__main__.py"}
+    """The benchmarks by name: every file of the folder that can be run by itself; others are what those import."""
+    return {
+        path.stem: path
+        for path in sorted(folder.glob("*.py"))
+        if path.name != "__main__.py" and 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")
+    }
 
 
 @dataclass

@@ -23,6 +23,7 @@ bench.options()
 bench.tell("a batch", 1.5, "s", ("bare loop", 0.5), goal="check-batch")
 """
 END = "sys.exit(bench.end())\n"
+RUN = 'if __name__ == "__main__":\n    pass\n'
 Make = Callable[..., Path]
 
 
@@ -35,7 +36,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
 
     def made(**texts: str) -> Path:
         for name, text in texts.items():
-            (folder / f"{name}.py").write_text(text, "utf-8")
+            (folder / f"{name}.py").write_text(text if name == "by_hand" else text + RUN, "utf-8")
         return folder
 
     return made
@@ -45,8 +46,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
 
 
 def test_every_benchmark_is_found(capsys: pytest.CaptureFixture[str]) -> None:
-    files = {path.stem for path in BENCHMARKS.glob("*.py")} - {"__main__"}
-    assert set(discovered()) == files > {"audit_scale", "edge", "web"}
+    described = set(re.findall(r"^\| `(\w+)\.py`", (BENCHMARKS / "README.md").read_text("utf-8"), re.MULTILINE))
+    files = set(discovered())
+    assert files == described > {"audit_scale", "edge", "web"}
     assert main(["--list"]) == 0
     listed = capsys.readouterr().out
     assert {line for line in listed.splitlines() if not line.startswith(" ")} == files
@@ -131,6 +133,10 @@ def test_a_missed_goal_is_shown_and_no_failure_of_the_run(
     said = " ".join(capsys.readouterr().out.split())
     assert "0 of 3 goals met MISSED: check: 10,000 lines of check --batch within 2 s (2.5 s)" in said
     assert "not measured: check: a decision under 50 microseconds" in said
+
+
+def test_what_benchmarks_import_is_none(make: Make) -> None:
+    assert set(discovered(make(check=GOOD + END, by_hand="ROWS = 5\n"))) == {"check"}
 
 
 def test_a_name_that_is_none(make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
