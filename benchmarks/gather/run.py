@@ -35,6 +35,7 @@ from gather.table import Outcome, show
 HERE = Path(__file__).resolve().parents[1]
 BUILD = HERE.parent / "build" / "benchmarks"
 QUICK = "A quick run: the sizes are smaller than those the goals speak of. A verdict is a hint, not an answer."
+INTERRUPTED = "interrupted"
 _ENDING = 20.0  # seconds that a benchmark has to stop its servers
 
 
@@ -143,7 +144,7 @@ def run_all(
         try:
             outcome = run(path, build / f"{name}.jsonl", quick=quick, timeout=timeout, say=say)
         except KeyboardInterrupt:
-            outcomes.append(told(name, build / f"{name}.jsonl", "interrupted", 0, None))
+            outcomes.append(told(name, build / f"{name}.jsonl", INTERRUPTED, 0, None))
             break
         say(f"== {name}: {f'FAILED, {outcome.failed}' if outcome.failed else 'done'}, {outcome.seconds:.0f} s")
         outcomes.append(outcome)
@@ -188,6 +189,7 @@ def main(argv: Sequence[str] | None = None, folder: Path = HERE, build: Path = B
     )
     wanted = [goal for goal in goals.values() if not asked.only or goal.benchmark in chosen]
     show(outcomes, wanted, hints)
+    whole = whole and outcomes[-1].failed != INTERRUPTED
     page = asked.output or (folder if whole else build) / "RESULTS.md"
     page.write_text(markdown(outcomes, wanted, facts, began, hints), encoding="utf-8")
     print(f"written: {os.path.relpath(page)}")

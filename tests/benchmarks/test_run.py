@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -123,6 +126,22 @@ def test_a_part_or_a_quick_run_leaves_the_page_of_the_whole(make: Make, tmp_path
     assert "lines 2,000" in page
     assert main(["--quick", "--output", str(tmp_path / "here.md")], folder, build) == 0
     assert (tmp_path / "here.md").exists()
+
+
+def test_ctrl_c_ends_the_one_that_runs_and_tells_what_there_is(make: Make, tmp_path: Path) -> None:
+    folder = make(check=GOOD + "import time; time.sleep(60)\n", later=GOOD.replace('"check-batch"', '""') + END)
+    code = f"import pathlib, gather.run; gather.run.main([], *map(pathlib.Path, {[str(folder), str(tmp_path)]!r}))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "a batch" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        said = process.stdout.read()
+    assert "FAILED: check: interrupted" in said
+    assert "== later" not in said
+    assert not (folder / "RESULTS.md").exists()
+    assert "a batch" in (tmp_path / "RESULTS.md").read_text("utf-8")
 
 
 def test_a_missed_goal_is_shown_and_no_failure_of_the_run(
