@@ -12,6 +12,7 @@ PAGES = {
     "CONTRIBUTING.md": "project/contributing.md",
     "CHANGELOG.md": "project/changelog.md",
     "benchmarks/README.md": "project/benchmarks.md",
+    "benchmarks/RESULTS.md": "project/results.md",
     "LICENSE": "project/licence.txt",
     "deploy/sidedoor-edge.service": "project/sidedoor-edge.service",
 }
