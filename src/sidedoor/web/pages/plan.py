@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
 from sidedoor.web.access.needs import needs
@@ -15,20 +15,24 @@ from sidedoor.web.problems import Problem
 from sidedoor.web.service import planning
 
 router = APIRouter(include_in_schema=False)
+_STEPS = 100  # shown at once
 
 
 @router.get("/t/{tenant}/plan")
 @needs(Role.READER)
-def plan(request: Request, tenant: Here, book: Report) -> Response:
-    """The checklist."""
+def plan(request: Request, tenant: Here, book: Report, page: Annotated[int, Query(ge=1, le=100_000)] = 1) -> Response:
+    """The checklist; of a plan with very many steps, a page of it."""
     if book is None:
         return no_report(request)
     view = planning.plan(tenant, book)
     if not view.there:
-        return render(request, "no_plan.html.j2")
+        return render(request, "no_plan.html.j2", readable=view.readable)
+    pages = max(1, -(-len(view.steps) // _STEPS))
+    at_page = min(page, pages)
     entries = tenant.roll(book).by_key
     return render(
         request, "plan.html.j2", plan=view, entries=entries, folders=planning.FOLDERS, is_done=planning.is_done,
+        steps=view.steps[(at_page - 1) * _STEPS : at_page * _STEPS], page=at_page, pages=pages, most=_STEPS,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import logging
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -129,6 +129,7 @@ class PlanView:
     """The plan, or that there is none."""
 
     there: bool
+    readable: Annotated[bool, doc("False where there is one that cannot be read; it can be made anew.")]
     generated_at: datetime | None
     outdated: Annotated[bool, doc("Whether somebody has decided something since.")]
     ready: bool
@@ -142,19 +143,21 @@ class PlanView:
     files: tuple[PlanFile, ...]
 
 
-NO_PLAN = PlanView(False, None, False, False, (), 0, (), (), None, (), (), ())
+NO_PLAN = PlanView(False, True, None, False, False, (), 0, (), (), None, (), (), ())
 
 
 def plan(tenant: Tenant, book: Book) -> PlanView:
     """The plan for showing. Raises SidedoorError."""
     made = book.plan
     if made is None:
-        return NO_PLAN
-    roll, files = tenant.roll(book), files_of(book)
-    steps = tuple(_step(each, book, roll, _ticks(tenant), files) for each in made.changes)
+        return NO_PLAN if book.plan_readable else replace(NO_PLAN, readable=False)
+    roll, files, ticks = tenant.roll(book), files_of(book), _ticks(tenant)
+    scripts = frozenset(file.name for file in files if file.folder == "scripts")
+    drawn = book.once("steps", lambda: _drawn(book, made, scripts))
+    steps = tuple(_step(each, roll, ticks) for each in drawn)
     decided = (entry.decision.at for entry in roll.entries if entry.decision.at is not None)
     return PlanView(
-        True, made.generated_at, any(at > words.utc(made.generated_at) for at in decided), made.ready, steps,
+        True, True, made.generated_at, any(at > words.utc(made.generated_at) for at in decided), made.ready, steps,
         sum(1 for step in steps if is_done(step)), tuple(_blocker(each, roll) for each in made.blockers),
         tuple(_dates(made, roll)), _proof(made), tuple(_methods(made.choices)), tuple(note.text for note in made.notes),
         files,
@@ -212,18 +215,34 @@ def _ticks(tenant: Tenant) -> Mapping[str, Any]:
     return kept if isinstance(kept, dict) else {}
 
 
-def _step(change: Change, book: Book, roll: Roll, ticks: Mapping[str, Any], files: Iterable[PlanFile]) -> Step:
-    assert book.plan is not None
-    name = step_id(change)
-    kept = ticks.get(name)
-    shown, evidence = _shown(change, book.plan, book)
-    script = _SCRIPTS.get(change.stage)
-    there = any(file.folder == "scripts" and file.name == script for file in files)
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A step as far as the book alone tells it."""
+
+    id: str
+    change: Change
+    shown: Shown
+    evidence: str
+    script: str | None
+
+
+def _drawn(book: Book, made: Plan, scripts: frozenset[str]) -> list[_Drawn]:
+    return [
+        _Drawn(
+            step_id(change), change, *_shown(change, made, book),
+            f"scripts/{name}" if (name := _SCRIPTS.get(change.stage)) in scripts else None,
+        )
+        for change in made.changes
+    ]  # fmt: skip
+
+
+def _step(drawn: _Drawn, roll: Roll, ticks: Mapping[str, Any]) -> Step:
+    change, kept = drawn.change, ticks.get(drawn.id)
     return Step(
-        name, change.number, change.stage, change.target, change.effect, change.way_back,
-        tuple(roll.by_id[each].key for each in change.senders if each in roll.by_id), shown, evidence,
+        drawn.id, change.number, change.stage, change.target, change.effect, change.way_back,
+        tuple(roll.by_id[each].key for each in change.senders if each in roll.by_id), drawn.shown, drawn.evidence,
         None if kept is None else Tick(bool(kept["done"]), str(kept["who"]), datetime.fromisoformat(kept["at"])),
-        f"scripts/{script}" if script and there else None,
+        drawn.script,
     )  # fmt: skip
 
 
@@ -263,7 +282,10 @@ def _rule(name: str, snapshot: TenantSnapshot, read: str) -> tuple[Shown, str]:
 def _connector(proposal: ConnectorProposal, snapshot: TenantSnapshot, read: str) -> tuple[Shown, str]:
     if isinstance(snapshot.inbound_connectors, Unknown):
         return Shown.UNKNOWN, f"the connectors are not known: {snapshot.inbound_connectors.reason}"
-    missing = differences(applied(snapshot, [proposal]), snapshot)
+    try:
+        missing = differences(applied(snapshot, [proposal]), snapshot)
+    except ValueError:  # a plan.json that was changed by hand
+        return Shown.UNKNOWN, "the plan's connector has settings that no connector can have"
     if not missing:
         return Shown.DONE, f"the connector is as planned ({read})"
     there = any(row.name == proposal.name for row in snapshot.inbound_connectors)
