@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -306,18 +306,23 @@ class Memory:
     def held_message(self, message_id: str) -> HeldMessage | None:
         return None if message_id in self.released else self.held.get(message_id)
 
-    def release_held(self, message_id: str, at: datetime, entry: TrailEntry | None = None) -> bool:
-        if self.held_message(message_id) is None:
-            return False
-        self.released[message_id] = at
-        self.lines += [] if entry is None else [entry]
-        return True
+    def release_held(self, message_id: str, at: datetime, who: str = "", via: str = "") -> bool:
+        return self._let_go(
+            TrailEntry(at, who, via, "release", message_id), lambda key: self.released.update({key: at})
+        )
 
-    def delete_held(self, message_id: str, entry: TrailEntry | None = None) -> bool:
-        if self.held_message(message_id) is None:
+    def delete_held(self, message_id: str, at: datetime, who: str = "", via: str = "") -> bool:
+        return self._let_go(TrailEntry(at, who, via, "delete", message_id), self.held.pop)
+
+    def _let_go(self, entry: TrailEntry, act: Callable[[str], Any]) -> bool:
+        found = self.held_message(entry.subject)
+        if found is None:
             return False
-        del self.held[message_id]
-        self.lines += [] if entry is None else [entry]
+        act(entry.subject)
+        before = {
+            "envelope_sender": found.envelope_sender, "recipients": list(found.recipients), "why": found.why,
+        }  # fmt: skip
+        self.lines += [replace(entry, before=before)] if entry.who else []
         return True
 
     def released_messages(self) -> int:

@@ -192,13 +192,14 @@ class Machine(RuleBasedStateMachine):
         if f"m-{number}" not in self.memory.held:
             self.same(lambda to: to.hold([held(number, at, envelope_sender=text, recipients=(text, "b"), why=text)]))
 
-    @rule(number=numbers, at=times, by=who, what=st.sampled_from(["unhold", "release", "delete"]))
+    @rule(
+        number=numbers, at=times, by=st.sampled_from(["ann", ""]), what=st.sampled_from(["unhold", "release", "delete"])
+    )
     def let_go(self, number: int, at: Any, by: str, what: str) -> None:
-        entry = TrailEntry(at, by, "cli", what, f"m-{number}")
         does: dict[str, Callable[[Any], Any]] = {
             "unhold": lambda to: to.unhold([f"m-{number}", "nothing"]),
-            "release": lambda to: to.release_held(f"m-{number}", at, entry),
-            "delete": lambda to: to.delete_held(f"m-{number}", entry),
+            "release": lambda to: to.release_held(f"m-{number}", at, by, "cli"),
+            "delete": lambda to: to.delete_held(f"m-{number}", at, by, "cli"),
         }
         self.same(does[what])
 

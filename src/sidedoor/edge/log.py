@@ -10,6 +10,7 @@ import json
 import json.encoder
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -187,7 +188,9 @@ class NoLog:
 class JsonLog:
     """Appends to a file. Lines are gathered until `soon` calls back, which an event loop does before it rests.
 
-    What cannot be written is kept up to a bound, then counted and lost; `complain` is told once each time it begins.
+    Several processes may append to one file: whole lines go out in one `write`, which Linux does not mix with others'
+    on a disk of its own (O_APPEND; not over a network). What cannot be written is kept up to a bound, then counted and
+    lost; `complain` is told once each time it begins.
     """
 
     def __init__(
@@ -202,8 +205,12 @@ class JsonLog:
         self._file = self._open()
 
     def _open(self) -> int:
+        flags = os.O_APPEND | os.O_CREAT
         try:
-            return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            if self._path.is_file() or not self._path.exists():
+                with suppress(PermissionError):  # one that may be written and not be read
+                    return os.open(self._path, os.O_RDWR | flags, 0o600)
+            return os.open(self._path, os.O_WRONLY | flags, 0o600)
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be written ({error.strerror})") from error
 
@@ -223,14 +230,18 @@ class JsonLog:
         """Write what is waiting."""
         self._asked = False
         data = b"".join(self._waiting)
+        if not data:
+            return
+        mend = b"\n" if _is_torn(self._file) else b""
         try:
-            written = os.write(self._file, data) if data else 0
+            written = os.write(self._file, mend + data) - len(mend)
         except OSError as error:
             if not self._failing:
                 self._complain(f"{self._path}: decisions cannot be written ({error.strerror})")
             self._failing = True
             return
-        rest = data[written:]
+        # A line that was cut off is written again as a whole: somebody else's may stand behind its first half by then.
+        rest = data[data.rfind(b"\n", 0, max(written, 0)) + 1 :]
         self._failing = bool(rest)
         self._waiting, self._octets = [rest] if rest else [], len(rest)
 
@@ -249,3 +260,12 @@ class JsonLog:
         """See `DecisionLog`."""
         self.flush()
         os.close(self._file)
+
+
+def _is_torn(file: int) -> bool:
+    """Whether a file ends in the middle of a line: who wrote it was killed, or had no room."""
+    try:
+        size = os.fstat(file).st_size
+        return size > 0 and os.pread(file, 1, size - 1) != b"\n"
+    except OSError:  # a pipe, or a file that must not be read
+        return False

@@ -9,10 +9,11 @@ else that is arriving there is dropped, for somebody else may have it. Who dies 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Delete, Row, Update, delete, insert, select, update
 
 from sidedoor.store.columns import kept_key
 from sidedoor.store.database import parts, rows
@@ -69,24 +70,30 @@ class HeldMessages(Scope):
             row = connection.execute(select(*_WHOLE).where(*self._held(message_id))).one_or_none()
         return None if row is None else _message(row)
 
-    def release_held(self, message_id: str, at: datetime, entry: TrailEntry | None = None) -> bool:
+    def release_held(self, message_id: str, at: datetime, who: str = "", via: str = "") -> bool:
         """Let it go on its way; one of the edges will take it. Of any number who do, one is told True.
 
-        entry: for the trail, where the change is made.
+        who: is noted in the trail, unless it is empty.
         """
-        let_go = update(held_message).where(*self._held(message_id)).values(released_at=at)
-        return self._change(let_go, entry)
+        let_go = update(held_message).values(released_at=at)
+        return self._change(let_go, TrailEntry(at, who, via, "release", message_id))
 
-    def delete_held(self, message_id: str, entry: TrailEntry | None = None) -> bool:
-        """Delete it for good; False where it is not held back (any more)."""
-        return self._change(delete(held_message).where(*self._held(message_id)), entry)
+    def delete_held(self, message_id: str, at: datetime, who: str = "", via: str = "") -> bool:
+        """Delete it for good; False where it is not held back (any more). who: as in `release_held`."""
+        return self._change(delete(held_message), TrailEntry(at, who, via, "delete", message_id))
 
-    def _change(self, statement: Any, entry: TrailEntry | None) -> bool:
+    def _change(self, statement: Update | Delete, entry: TrailEntry) -> bool:
+        about = (held_message.c.envelope_sender, held_message.c.recipients, held_message.c.why)
+        mine = self._held(entry.subject)
         with self._write() as connection:
-            done = connection.execute(statement).rowcount == 1
-            if done and entry is not None:
-                add_to_trail(connection, self._tenant, entry)
-        return done
+            row = connection.execute(select(*about).where(*mine)).one_or_none()
+            if row is None:
+                return False
+            connection.execute(statement.where(*mine))
+            if entry.who:
+                before = {"envelope_sender": row.envelope_sender, "recipients": row.recipients, "why": row.why}
+                add_to_trail(connection, self._tenant, replace(entry, before=before))
+        return True
 
     def _held(self, message_id: str) -> tuple[Any, ...]:
         return held_message.c.tenant_id == self._tenant, held_message.c.id == message_id, STILL_HELD
