@@ -63,13 +63,18 @@ class LogSource:
         """All lines but empty ones."""
         for number, line in enumerate(_lines(self.path), 1):
             try:
-                item = json.loads(line, object_pairs_hook=unique_keys)
-                if not isinstance(item, dict):
-                    raise ValueError(f"{str(item)[:60]!r} where an object should be")
-                yield number, fold_object(tidy(item))
-            except (ValueError, RecursionError) as error:
-                why = "a line that is no JSON object, or half of one" if isinstance(error, ValueError) else "too deep"
-                yield RejectedRow(number, why, line[:EXCERPT].decode("utf-8", "replace"))
+                cells = _cells(line)
+            except (ValueError, RecursionError):
+                shown = line[:EXCERPT].decode("utf-8", "replace")
+                yield RejectedRow(number, "a line that is no JSON object, or half of one", shown)
+            else:
+                yield number, cells
+
+
+def _cells(line: bytes) -> Cells:
+    """Raises ValueError, RecursionError."""
+    item = json.loads(line, object_pairs_hook=unique_keys)
+    return fold_object(tidy(item)) if isinstance(item, dict) else {}  # which the decoder refuses
 
 
 def open_log(path: Path, head: bytes) -> LogSource | None:
@@ -78,7 +83,7 @@ def open_log(path: Path, head: bytes) -> LogSource | None:
         return None
     source = LogSource(path)
     first = islice(source.rows(), _LOOKED_AT)
-    ours = any(not isinstance(row, RejectedRow) and _NEEDED <= row[1].keys() for row in first)
+    ours = any(not isinstance(row, RejectedRow) and row[1].keys() >= _NEEDED for row in first)
     return source if ours else None
 
 
