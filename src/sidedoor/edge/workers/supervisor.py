@@ -28,7 +28,7 @@ class Pace:
     starting: how long a worker may take to come up; silent: without a sign of life; ending: after SIGTERM.
     """
 
-    waits: Sequence[float] = (0.0, 0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
+    waits: Sequence[float] = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
     lived: float = 60.0
     starting: float = 120.0
     silent: float = 60.0
@@ -48,6 +48,7 @@ class _Worker:
     deaths: int = 0
     again: float = 0.0
     hang_up: bool = False  # SIGHUP came while it was starting
+    killed: bool = False
 
 
 @dataclass(slots=True)
@@ -64,6 +65,7 @@ class Supervisor:
     _asked: list[int] = field(default_factory=list)
     _ends_at: float | None = None
     _code: int = 0
+    _was_up: bool = False
     _waker: tuple[socket.socket, socket.socket] = field(default_factory=socket.socketpair)
 
     def run(self) -> int:
@@ -101,7 +103,7 @@ class Supervisor:
         """Those whose time has come; until the first is up no other, so that what is wrong is said once."""
         if self._ends_at is not None:
             return
-        first = not any(worker.ready or worker.deaths for worker in self._workers)
+        first = not self._was_up
         if first and self._alive():
             return
         for worker in self._workers:
@@ -121,7 +123,8 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
         ours.setblocking(False)
-        worker.pid, worker.end, worker.ready, worker.hang_up = pid, ours, False, False
+        worker.pid, worker.end = pid, ours
+        worker.ready = worker.hang_up = worker.killed = False
         worker.begun = worker.heard = self.now()
 
     def _be(self, number: int, end: socket.socket, mask: set[int | signal.Signals]) -> int:
@@ -164,7 +167,7 @@ class Supervisor:
             return
         worker.heard = self.now()
         if READY in said:
-            worker.ready = True
+            worker.ready = self._was_up = True
             if worker.hang_up:
                 self._send(worker, signal.SIGHUP)
 
@@ -209,8 +212,12 @@ class Supervisor:
                 yield worker, status
 
     def _mourn(self, worker: _Worker, code: int, lived: float, *, was_ready: bool) -> None:
-        """Start it again after a while. Where none is up and this one could not start, the edge has failed."""
-        if not was_ready and not any(other.ready for other in self._workers):
+        """Start it again after a while. Where none is up and this one could not start, the edge has failed.
+
+        Who is killed while it starts has not failed, unless none ever came up.
+        """
+        nobody = not any(other.ready for other in self._workers)
+        if not was_ready and nobody and (code > 0 or not self._was_up):
             self._end(code if code > 0 else _KILLED - code)
             return
         worker.deaths = 1 if was_ready and lived >= self.pace.lived else worker.deaths + 1
@@ -223,11 +230,15 @@ class Supervisor:
         """Kill who hangs: a worker that does nothing still gets its share of the connections."""
         now = self.now()
         for worker in self._alive():
-            if self._ends_at is not None:
-                if now > self._ends_at:
-                    self.say(f"worker {worker.number} does not end, and is killed")
-                    self._send(worker, signal.SIGKILL)
-            elif now - worker.heard > (self.pace.silent if worker.ready else self.pace.starting):
-                self.say(f"worker {worker.number} has given no sign of life for too long, and is killed")
-                worker.heard = now
-                self._send(worker, signal.SIGKILL)
+            bound = self.pace.silent if worker.ready else self.pace.starting
+            if worker.killed:
+                continue
+            if self._ends_at is not None and now > self._ends_at:
+                self._kill(worker, "does not end, and is killed")
+            elif self._ends_at is None and now - worker.heard > bound:
+                self._kill(worker, "has given no sign of life for too long, and is killed")
+
+    def _kill(self, worker: _Worker, why: str) -> None:
+        worker.killed = True
+        self.say(f"worker {worker.number} {why}")
+        self._send(worker, signal.SIGKILL)
