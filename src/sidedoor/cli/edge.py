@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,6 +103,8 @@ def edge_command(new_user: str | None, publish: bool, **given: object) -> int:
     """Take mail over SMTP and answer each recipient as Exchange Online would."""
     if new_user is not None:
         return _new_user(new_user)
+    if sys.platform == "win32":
+        raise UsageError("the edge needs a POSIX system: signals, locks of files; run it on Linux, or in WSL")
     wanted = parts.Wanted(**given)  # type: ignore[arg-type]  # click has checked them
     if publish:
         click.echo(edge_store.publish(wanted))

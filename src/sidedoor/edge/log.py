@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sidedoor.edge.interface import DecisionRecord, Handled, Outcome, Session
+from sidedoor.edge.locks import LOCK_EX, LOCK_SH, locked
 from sidedoor.edge.trace import stamp
 from sidedoor.errors import OutputError
 from sidedoor.mail.address import Address
@@ -232,18 +233,35 @@ class JsonLog:
         data = b"".join(self._waiting)
         if not data:
             return
-        mend = b"\n" if _is_torn(self._file) else b""
+        mend = b"\n" if self._is_torn() else b""
         try:
-            written = os.write(self._file, mend + data) - len(mend)
+            with locked(self._file, LOCK_SH):
+                written = os.write(self._file, mend + data) - len(mend)
         except OSError as error:
-            if not self._failing:
-                self._complain(f"{self._path}: decisions cannot be written ({error.strerror})")
-            self._failing = True
+            self._fail(error.strerror or str(error))
             return
         # A line that was cut off is written again as a whole: somebody else's may stand behind its first half by then.
         rest = data[data.rfind(b"\n", 0, max(written, 0)) + 1 :]
-        self._failing = bool(rest)
+        if rest:
+            self._fail("no room for all of them")
+        else:
+            self._failing = False
         self._waiting, self._octets = [rest] if rest else [], len(rest)
+
+    def _fail(self, why: str) -> None:
+        if not self._failing:
+            self._complain(f"{self._path}: decisions cannot be written ({why})")
+        self._failing = True
+
+    def _is_torn(self) -> bool:
+        """Whether the file ends in the middle of a line and nobody is writing it: who did was killed, or had no room.
+
+        Who writes has a shared lock, so nobody does while we have the other kind. Nobody ever waits for a lock.
+        """
+        if _ends_whole(self._file):
+            return False
+        with locked(self._file, LOCK_EX) as alone:
+            return alone and not _ends_whole(self._file)
 
     def reopen(self) -> None:
         """Begin a new file where the old one was renamed (logrotate). Keeps the old one where that fails."""
@@ -262,10 +280,10 @@ class JsonLog:
         os.close(self._file)
 
 
-def _is_torn(file: int) -> bool:
-    """Whether a file ends in the middle of a line: who wrote it was killed, or had no room."""
+def _ends_whole(file: int) -> bool:
+    """Whether it ends with a line's end, is empty, or cannot be told: a pipe, a file that must not be read."""
     try:
         size = os.fstat(file).st_size
-        return size > 0 and os.pread(file, 1, size - 1) != b"\n"
-    except OSError:  # a pipe, or a file that must not be read
-        return False
+        return size == 0 or os.pread(file, 1, size - 1) == b"\n"
+    except OSError:
+        return True

@@ -6,11 +6,11 @@ sister, or tomorrow's edge. Files and locks are never deleted: who deletes a loc
 
 from __future__ import annotations
 
-import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from sidedoor.edge.locks import LOCK_EX, try_lock
 from sidedoor.edge.spool.files import spool_file, spool_files
 from sidedoor.edge.spool.model import SpoolError
 from sidedoor.edge.spool.store import Store
@@ -64,13 +64,13 @@ class SpoolFolder:
         except OSError as error:
             raise SpoolError(f"{self.folder}: no spool can be made there ({error.strerror})") from error
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if try_lock(lock, LOCK_EX):
+                return Slot(path, lock)
         except OSError as error:
             os.close(lock)
-            if isinstance(error, BlockingIOError):
-                return None
             raise SpoolError(f"{self.folder}: spools cannot be locked there ({error.strerror})") from error
-        return Slot(path, lock)
+        os.close(lock)
+        return None
 
 
 def _has_something(path: Path) -> bool:
