@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -100,8 +101,6 @@ def ended(page: Served, at: datetime) -> None:
     """A run has ended that saw RejectDirectSend off, where it was on."""
     tenant = page.site.tenants["contoso.com"]
     snapshot = tenant_json.read(tenant.workspace.report).snapshot
-    from dataclasses import replace
-
     before = Accepted(NOW - timedelta(days=30), {}, replace(snapshot, reject_direct_send=True), {}, closed_since=NOW)
     around = Surroundings(at, at, replace(snapshot, reject_direct_send=False))
     number = tenant.store.begin_run(at)

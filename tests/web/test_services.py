@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,17 +14,25 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.requests import Request
 
 from sidedoor.audit.model import Verdict
 from sidedoor.mail.fact import Unknown
-from sidedoor.report import kept_audit
+from sidedoor.report import json_report, kept_audit
 from sidedoor.report.text import clean
+from sidedoor.store.changes import Changes, RunEnd
 from sidedoor.store.model import Decision, Word
+from sidedoor.watch.workspace import open_workspace
+from sidedoor.web.access.access import identify
 from sidedoor.web.access.roles import Role
+from sidedoor.web.book import Library, Shelf
+from sidedoor.web.pages import edge
 from sidedoor.web.query import Decided, DueFilter, Order, SenderQuery, find
 from sidedoor.web.roll import Due, Entry, Refused, Roll, decided_anew, entry_of
 from sidedoor.web.service.door import DoorState, Proof, by_probe, by_settings, door
 from sidedoor.web.service.mail_view import view_of
+from sidedoor.web.settings import WebSettings
 from tests.report.example import empty_audit, rich_audit, sender
 from tests.web import busy
 from tests.web.kit import Served, served
@@ -89,8 +101,6 @@ queries = st.builds(
 
 @given(entries(), queries)
 def test_pages_of_a_query_hold_each_fitting_sender_once(made: list[Entry], query: SenderQuery) -> None:
-    from dataclasses import replace
-
     today = NOW.date()
     pages = [find(made, replace(query, page=n), today) for n in range(1, find(made, query, today).pages + 1)]
     found = [entry for page in pages for entry in page.entries]
@@ -171,8 +181,6 @@ def test_parts_of_a_mail_are_named_and_none_is_opened() -> None:
 
 @pytest.mark.parametrize("audit", [rich_audit(), empty_audit()], ids=["rich", "empty"])
 def test_a_report_is_read_again_as_it_was_written(audit: Any, tmp_path: Path) -> None:
-    from sidedoor.report import json_report
-
     json_report.write(audit, tmp_path / "report.json")
     assert json_report.render(kept_audit.read(tmp_path)) == json_report.render(audit)
 
@@ -205,12 +213,8 @@ def test_senders_keep_what_was_said_when_their_id_changes(filled: Served) -> Non
     """Decisions are by lasting key; the report of the next run may know the sender by another id."""
     tenant = filled.site.tenants["contoso.com"]
     known = next(each for each in tenant.store.known_senders().values() if "MFP-HQ3 (203" in each.name)
-    from dataclasses import replace
-
     tenant.store.decide(Decision(known.key, Word.LEGITIMATE, note="Ours.", version=1), "bo", "web", NOW)
     number = tenant.store.begin_run(NOW)
-    from sidedoor.store.changes import Changes, RunEnd
-
     tenant.store.apply(Changes(NOW, senders=(replace(known, id="0123456789"),), end=RunEnd(number, NOW, "done")))
     report = tenant.workspace.report / "report.json"
     report.write_text(report.read_text().replace(known.id, "0123456789"))
@@ -221,8 +225,6 @@ def test_senders_keep_what_was_said_when_their_id_changes(filled: Served) -> Non
 
 
 def test_figures_for_prometheus(filled: Served) -> None:
-    from prometheus_client.parser import text_string_to_metric_families
-
     answer = filled.browser().get("/metrics")
     assert answer.status_code == 403  # TestClient's address is no loopback address
     client = filled.browser()
@@ -233,8 +235,6 @@ def test_figures_for_prometheus(filled: Served) -> None:
 
 
 def test_with_a_token_figures_are_for_whoever_shows_it(workspace: Path) -> None:
-    from sidedoor.web.settings import WebSettings
-
     with served([workspace], workspace.parent, WebSettings(metrics_token="x" * 20)) as one:
         assert one.browser().get("/metrics").status_code == 401
         assert one.browser().get("/metrics", headers={"Authorization": "Bearer y"}).status_code == 401
@@ -253,12 +253,6 @@ def test_one_tenant_that_is_broken_does_not_hide_the_others(workspace: Path, tmp
 
 def test_only_so_many_books_are_kept(made: Path, tmp_path: Path) -> None:
     """A provider has more tenants than memory; a book that was given away is read again."""
-    import shutil
-    from concurrent.futures import ThreadPoolExecutor
-
-    from sidedoor.watch.workspace import open_workspace
-    from sidedoor.web.book import Library, Shelf
-
     with ThreadPoolExecutor(1) as readers:
         library = Library(readers, most=2)
         shelves = [Shelf(open_workspace(Path(shutil.copytree(made, tmp_path / str(n)))), library) for n in range(3)]
@@ -272,13 +266,6 @@ def test_only_so_many_books_are_kept(made: Path, tmp_path: Path) -> None:
 
 def test_a_stream_ends_with_its_session(filled: Served) -> None:
     """Whoever was signed out by an admin does not go on following."""
-    import asyncio
-
-    from starlette.requests import Request
-
-    from sidedoor.web.access.access import identify
-    from sidedoor.web.pages import edge
-
     browser = filled.browser(Role.READER, who="bo")
     cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     scope = {"type": "http", "headers": [(b"cookie", cookie.encode())], "app": filled.app}
