@@ -49,13 +49,13 @@ def open_spools(path: Path) -> Quarantine | None:
         for store in stores:
             store.close()
         raise
-    return _Spools(stores) if stores else None
+    return Together(stores) if stores else None
 
 
-class _Spools:
-    """Several spools as one."""
+class Together:
+    """Several as one."""
 
-    def __init__(self, stores: Sequence[Store]) -> None:
+    def __init__(self, stores: Sequence[Quarantine]) -> None:
         self._stores = stores
 
     def quarantine(self) -> Iterator[Quarantined]:
@@ -75,8 +75,8 @@ class _Spools:
         """See `Quarantine`."""
         self._first(message_id, lambda store: store.delete(message_id))
 
-    def _first(self, message_id: str, act: Callable[[Store], T]) -> T:
-        """By the one that has it: ids are unique among all spools."""
+    def _first(self, message_id: str, act: Callable[[Quarantine], T]) -> T:
+        """By the one that has it: ids are unique among all of them."""
         for store in self._stores:
             try:
                 return act(store)

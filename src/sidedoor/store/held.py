@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Row, Update, delete, insert, select, update
+from sqlalchemy import Connection, Delete, Row, Update, delete, insert, select, text, update
 
 from sidedoor.store.columns import kept_key
 from sidedoor.store.database import parts, rows
@@ -28,6 +28,11 @@ _LISTED = [
 ]  # fmt: skip
 _WHOLE = [*_LISTED, held_message.c.content]
 _NOBODY = ""
+# A server may be told to answer before a commit is on disk (postgresql.org/docs/current/wal-async-commit.html). Not for
+# mail, of which somebody is told that it was kept.
+_ON_DISK = text(
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+)
 
 
 class HeldMessages(Scope):
@@ -46,6 +51,8 @@ class HeldMessages(Scope):
         ]  # fmt: skip
         if values:
             with self._append() as connection:
+                if not self._database.is_sqlite:
+                    connection.execute(_ON_DISK)
                 connection.execute(insert(held_message), values)
 
     def unhold(self, ids: Iterable[str]) -> int:

@@ -62,16 +62,19 @@ class Link:
         try:
             return future.result(patience)
         except TimeoutError as error:
+            future.cancel()  # what no thread has begun is not begun any more
             raise self._too_slow(patience) from error
 
     async def call(self, work: Callable[[TenantStore], T], *, patience: float = PATIENCE, look: bool = False) -> T:
         """The same in the event loop."""
         self._refuse(look=look)
-        future = asyncio.wrap_future(self._submit(work))
+        asked = self._submit(work)
+        future = asyncio.wrap_future(asked)
         future.add_done_callback(_heard)
         try:
             return await asyncio.wait_for(asyncio.shield(future), patience)
         except TimeoutError as error:
+            asked.cancel()
             raise self._too_slow(patience) from error
 
     def _refuse(self, *, look: bool) -> None:
@@ -88,6 +91,8 @@ class Link:
             self._work.get()()
 
     def _do(self, work: Callable[[TenantStore], T], future: Future[T]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
         try:
             done = work(self._reach())
         except SidedoorError as error:

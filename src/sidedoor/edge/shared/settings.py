@@ -17,7 +17,7 @@ from sidedoor.tenant.codec import CodecError, decode
 
 NAME = "settings.json"
 _SCHEMA = "sidedoor/edge-settings/1"
-_WHAT = "settings that `sidedoor edge --publish` or `sidedoor watch` put there"
+_WHAT = "settings that `sidedoor edge --publish` put there"
 
 
 @dataclass(slots=True)
@@ -27,33 +27,32 @@ class PublishedSource:
     link: Link
     ground: Ground
     cache: Path | None = None
-    _version: int = field(default=-1, init=False)
-    _again: int = field(default=0, init=False)
+    _last: tuple[int, Any] | None = field(default=None, init=False)
 
     def signature(self) -> Hashable:
         """Changes when something else was published; stays as it was while the store is away."""
         try:
             version = self.link.ask(lambda tenant: tenant.settings_version())
         except AwayError:
-            version = self._version
-        return version, self._again, tuple(stats([self.ground.recipients] if self.ground.recipients else []))
+            version = -1 if self._last is None else self._last[0]
+        return version, tuple(stats([self.ground.recipients] if self.ground.recipients else []))
 
     def read(self, now: datetime) -> Settings:
-        """What is published. Raises AwayError where the store is away and no copy is there, InputError."""
+        """What is published; while the store is away what was read last, by this process or on this machine.
+
+        Raises AwayError where there is neither, InputError.
+        """
         try:
             found = self.link.ask(lambda tenant: tenant.published_settings())
         except AwayError:
-            if self._version >= 0:
-                self._again += 1  # it went away between `signature` and here: to be read when it is back
-                raise
-            version, body = self._copy()
+            version, body = self._last or self._copy()
         else:
             if found is None:
                 raise InputError(f"the store of {self.link.domain}", "no settings of this tenant", _WHAT)
             version, body = found.version, found.body
             self._keep(version, body)
         settings = self._settings(version, body, now)
-        self._version = version
+        self._last = version, body
         return settings
 
     def _settings(self, version: int, body: Any, now: datetime) -> Settings:

@@ -79,5 +79,6 @@ class Shared:
         if self._reporter is not None and not self.link.is_away:
             try:
                 await asyncio.wait_for(self._reporter.tell(), _LAST_WORD)
+                await asyncio.wait_for(self.vault.tidy(), _LAST_WORD)
             except (AwayError, TimeoutError):
                 self._say("the store was not told of the last decisions")

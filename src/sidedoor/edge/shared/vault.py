@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
+import threading
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from sidedoor.edge.shared.link import AwayError, Link
 from sidedoor.edge.spool.model import Held
 from sidedoor.store.model import HeldMessage
+
+if TYPE_CHECKING:
+    from sidedoor.store.tenant import TenantStore
 
 _MOST_DOUBTED = 10_000
 _PATIENCE = 30.0  # a large message, and a database that is busy
@@ -18,21 +22,33 @@ class Vault:
 
     def __init__(self, link: Link, edge: str) -> None:
         self._link, self._edge = link, edge
-        self._doubted: deque[str] = deque(maxlen=_MOST_DOUBTED)
+        self._doubted: dict[str, None] = {}  # in order, and safe for several threads
 
     async def hold(self, held: Sequence[Held]) -> None:
         """All of them or none. Raises AwayError."""
-        rows = [self._row(each) for each in held]
+        rows, given_up = [self._row(each) for each in held], threading.Event()
+
+        def work(tenant: TenantStore) -> None:
+            tenant.hold(rows)
+            if given_up.is_set():  # later than anybody waited for, perhaps behind a `tidy` that found nothing
+                self._doubt(row.id for row in rows)
+
         try:
-            await self._link.call(lambda tenant: tenant.hold(rows), patience=_PATIENCE)
-        except AwayError:
+            await self._link.call(work, patience=_PATIENCE)
+        except BaseException:
             # The server may have done it and not have come to say so; its client will send it again.
-            self._doubted.extend(row.id for row in rows)
+            given_up.set()
+            self._doubt(row.id for row in rows)
             raise
+
+    def _doubt(self, ids: Iterable[str]) -> None:
+        self._doubted.update(dict.fromkeys(ids))
+        for each in list(self._doubted)[:-_MOST_DOUBTED]:
+            self._doubted.pop(each, None)
 
     async def unhold(self, ids: Iterable[str]) -> None:
         """Take back what was just held; later, where the store is away. Raises nothing of the store's."""
-        self._doubted.extend(ids)
+        self._doubt(ids)
         try:
             await self.tidy()
         except AwayError:
@@ -43,8 +59,8 @@ class Vault:
         ids = tuple(self._doubted)
         if ids:
             await self._link.call(lambda tenant: tenant.unhold(ids))
-            for _ in ids:
-                self._doubted.popleft()
+            for each in ids:
+                self._doubted.pop(each, None)
 
     def _row(self, each: Held) -> HeldMessage:
         message = each.message
