@@ -142,7 +142,11 @@ def settled_only(tenant: TenantStore, same: Spool, other: Spool) -> None:
     hand_over(tenant, other)
 
 
-@pytest.mark.parametrize("after", [same_first, other_first, settled_only])
+@pytest.mark.parametrize(
+    ("url", "after"),
+    [("sqlite", same_first), *(("postgresql", after) for after in (same_first, other_first, settled_only))],
+    indirect=["url"],
+)
 def test_a_kill_at_any_step_neither_loses_nor_doubles(
     url: str, tmp_path: Path, after: Callable[[TenantStore, Spool, Spool], None]
 ) -> None:

@@ -81,12 +81,12 @@ def test_clients_are_who_the_balancer_says_and_all_logs_are_the_whole(
 def test_what_one_holds_back_is_released_once_and_delivered_once(site: Site) -> None:
     """Two people release the same messages at once; each is delivered by one of the edges."""
     sent = Sent()
-    marks = [f"hold-{number}" for number in range(12)]
+    marks = [f"hold-{number}" for number in range(5)]
     for mark in marks:
         send_one(site.balancer.port, mark, sent)
     assert sent.kept == set(marks)
     ids = held_ids(site.store)
-    assert len(ids) == 12
+    assert len(ids) == 5
     shown = quarantine(site.store, "show", ids[0])
     assert "X-Mark: hold-" in shown.stdout
     assert quarantine(site.store, "delete", ids[0], "--yes").returncode == 0
@@ -109,27 +109,27 @@ def test_what_one_holds_back_is_released_once_and_delivered_once(site: Site) -> 
     said = [each.communicate(timeout=120) for each in both]
     released = [line.split()[1] for out, _ in said for line in out.splitlines()]
     assert sorted(released) == sorted(ids[1:])
-    assert sum(err.count("is held back") for _, err in said) == 11
-    until(lambda: len(site.sink.got) == 11)
-    time.sleep(3.0)
+    assert sum(err.count("is held back") for _, err in said) == 4
+    until(lambda: len(site.sink.got) == 4)
+    time.sleep(1.0)
     assert set(site.sink.got.values()) == {1}
     assert set(site.sink.got) < set(marks)
     assert held_ids(site.store) == []
     with open_store(site.store) as store:
         trail = store.tenant(DOMAIN).trail()
-        assert Counter(entry.what for entry in trail) == {"release": 11, "delete": 1}
+        assert Counter(entry.what for entry in trail) == {"release": 4, "delete": 1}
 
 
 def test_edges_that_are_killed_while_they_fetch_lose_nothing(site: Site) -> None:
-    sent, count = Sent(), 60
+    sent, count = Sent(), 40
     for number in range(count):
         send_one(site.balancer.port, f"hold-{number}", sent)
     with open_store(site.store) as store:
         tenant = store.tenant(DOMAIN)
         for message in tenant.held_messages():
             assert tenant.release_held(message.id, message.received_at)
-        for kill in range(6):
-            time.sleep(0.7)
+        for kill in range(2):
+            time.sleep(0.5)
             machine = site.machines[kill % 2]
             machine.end(signal.SIGKILL)
             machine.start()
@@ -138,22 +138,26 @@ def test_edges_that_are_killed_while_they_fetch_lose_nothing(site: Site) -> None
     assert [machine.end() for machine in site.machines] == [0, 0]
     assert set(site.sink.got) == sent.kept
     # As with any mail: twice only where the crash came between the next hop's 250 and our note of it.
-    assert sum(site.sink.got.values()) - count <= 6 * 20
+    assert sum(site.sink.got.values()) - count <= 2 * 20
+
+
+def held_back(sent: Sent) -> int:
+    return sum(mark.startswith("hold") for mark in list(sent.kept))
 
 
 def test_a_database_that_goes_away_and_comes_back_under_load(site: Site, server: Postgres) -> None:
     load = Load(site.balancer.port, senders=3, every=0.02)
-    time.sleep(2.0)
-    for _ in range(2):
-        server.stop()
-        time.sleep(5.0)
-        server.start()
-        time.sleep(5.0)
+    until(lambda: held_back(load.sent) > 5)
+    server.stop()
+    until(lambda: load.sent.refused[451] > 5)
+    server.start()
+    until(lambda: all("the store is back" in machine.said for machine in site.machines))
+    before = held_back(load.sent)
+    until(lambda: held_back(load.sent) > before + 5)
     sent = load.stop()
     assert sent.doubtful == set()
     assert sent.refused_plain == []
     assert set(sent.refused) == {451}
-    assert sent.refused[451] > 5
     plain = {mark for mark in sent.kept if mark.startswith("plain")}
     held = sent.kept - plain
     assert len(held) > 10
