@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,20 +24,13 @@ from aiosmtpd.controller import Controller
 
 from tests.audit.audit_kit import accepted_domain, write_settings
 from tests.edge.kill_kit import Sink, free_port
+from tests.edge.workers.kit import until, workers_of
 
 DOMAIN = "contoso.example"
 HOLD = {
     "Name": "Hold", "Identity": "Hold", "Priority": 0, "State": "Enabled", "Mode": "Enforce",
     "SubjectContainsWords": ["hold"], "Quarantine": True,
 }  # fmt: skip
-
-
-def until(holds: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait for it."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.05)
 
 
 def export(folder: Path, *, rejects: bool = False) -> Path:
@@ -81,6 +74,22 @@ class Machine:
             return 0
         self._process.send_signal(number)
         return self._process.wait(60)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started."""
+        assert self._process is not None
+        return self._process.pid
+
+    def lose_power(self) -> None:
+        """All of its processes at once, the parent first so that it starts none again."""
+        pids = [self.pid, *workers_of(self.pid)]
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
     def lines(self) -> list[dict[str, Any]]:
         """Its log."""

@@ -6,11 +6,12 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,8 +31,8 @@ from tests.edge.shared.kit import (
     quarantine,
     send_one,
     sidedoor,
-    until,
 )
+from tests.edge.workers.kit import until
 from tests.store.conftest import _TEMPLATE
 from tests.store.postgres import MISSING, Postgres
 
@@ -81,43 +82,36 @@ def test_clients_are_who_the_balancer_says_and_all_logs_are_the_whole(
 def test_what_one_holds_back_is_released_once_and_delivered_once(site: Site) -> None:
     """Two people release the same messages at once; each is delivered by one of the edges."""
     sent = Sent()
-    marks = [f"hold-{number}" for number in range(5)]
+    marks = [f"hold-{number}" for number in range(12)]
     for mark in marks:
         send_one(site.balancer.port, mark, sent)
     assert sent.kept == set(marks)
     ids = held_ids(site.store)
-    assert len(ids) == 5
+    assert len(ids) == 12
     shown = quarantine(site.store, "show", ids[0])
     assert "X-Mark: hold-" in shown.stdout
     assert quarantine(site.store, "delete", ids[0], "--yes").returncode == 0
-    command = [
-        sys.executable,
-        "-m",
-        "sidedoor",
-        "quarantine",
-        "release",
-        "--store",
-        site.store,
-        "--store-tenant",
-        DOMAIN,
-    ]
-    both = []
-    for order in (ids[1:], ids[:0:-1]):
-        # One by one: a message that the other was faster with is no reason to leave the rest.
-        script = f"for id in {' '.join(order)}; do {' '.join(command)} $id; done"
-        both.append(subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-    said = [each.communicate(timeout=120) for each in both]
-    released = [line.split()[1] for out, _ in said for line in out.splitlines()]
-    assert sorted(released) == sorted(ids[1:])
-    assert sum(err.count("is held back") for _, err in said) == 4
-    until(lambda: len(site.sink.got) == 4)
+    assert quarantine(site.store, "release", ids[1]).returncode == 0
+    again = quarantine(site.store, "release", ids[1])
+    assert (again.returncode, "is held back" in again.stderr) == (2, True)
+    with ThreadPoolExecutor(2) as people:
+        both = people.map(partial(release_all, site.store), (ids[2:], ids[:1:-1]))
+    assert sorted(each for released in both for each in released) == sorted(ids[2:])
+    until(lambda: len(site.sink.got) == 11)
     time.sleep(1.0)
     assert set(site.sink.got.values()) == {1}
     assert set(site.sink.got) < set(marks)
     assert held_ids(site.store) == []
     with open_store(site.store) as store:
         trail = store.tenant(DOMAIN).trail()
-        assert Counter(entry.what for entry in trail) == {"release": 4, "delete": 1}
+        assert Counter(entry.what for entry in trail) == {"release": 11, "delete": 1}
+
+
+def release_all(url: str, ids: Sequence[str]) -> list[str]:
+    """One by one; which of them were this one's."""
+    with open_store(url) as store:
+        tenant = store.tenant(DOMAIN)
+        return [each for each in ids if tenant.release_held(each, datetime.now(UTC), "ann", "test")]
 
 
 def test_edges_that_are_killed_while_they_fetch_lose_nothing(site: Site) -> None:
@@ -133,7 +127,7 @@ def test_edges_that_are_killed_while_they_fetch_lose_nothing(site: Site) -> None
             machine = site.machines[kill % 2]
             machine.end(signal.SIGKILL)
             machine.start()
-        until(lambda: len(site.sink.got) == count, 60)
+        until(lambda: len(site.sink.got) == count)
         until(lambda: tenant.released_messages() == 0)
     assert [machine.end() for machine in site.machines] == [0, 0]
     assert set(site.sink.got) == sent.kept
@@ -171,7 +165,7 @@ def test_a_database_that_goes_away_and_comes_back_under_load(site: Site, server:
         assert there == held
         for each in tenant.held_messages():
             tenant.release_held(each.id, each.received_at)
-        until(lambda: sent.kept <= site.sink.got.keys(), 60)
+        until(lambda: sent.kept <= site.sink.got.keys())
         edges = tenant.seen_edges()
     assert len(edges) == 2
     for machine in site.machines:
@@ -190,14 +184,12 @@ def test_settings_are_published_once_and_in_force_everywhere(tmp_path: Path, url
     assert "are in force as they were, version 1" in publish(tenant, url).stdout
     with Site(tmp_path, url, "--store-tenant", DOMAIN, workers=2) as site:
         sent = Sent()
-        for number in range(8):
+        for number in range(4):
             send_one(site.balancer.port, f"plain-{number}", sent, f"app@{DOMAIN}")
-        assert len(sent.kept) == 8
+        assert len(sent.kept) == 4
         export(tenant, rejects=True)
-        began = time.monotonic()
         assert "version 2" in publish(tenant, url).stdout
         until(lambda: all(machine.said.count("RejectDirectSend on") == 2 for machine in site.machines))
-        assert time.monotonic() - began < 10
         for number in range(16):
             send_one(site.balancer.port, f"plain-{number}", sent, f"app@{DOMAIN}")
         assert sent.refused == {550: 16}
@@ -260,11 +252,11 @@ def test_a_server_that_hangs_does_not_hold_up_an_edge(tmp_path: Path, url: str) 
         for number in range(5):
             send_one(machine.port, f"hold-{number}", sent)
             send_one(machine.port, f"plain-{number}", sent)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 12  # each would wait for 3 s
         assert (len(sent.kept), sent.refused) == (5, {451: 5})
         began = time.monotonic()
         assert machine.end() == 0
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 30
 
 
 def test_the_log_is_told_however_the_edge_ends(site: Site) -> None:

@@ -29,7 +29,7 @@ def _is_over(pid: int) -> bool:
         return True
 
 
-def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(holds: Callable[[], object], seconds: float = 90.0) -> None:
     """Wait for it."""
     end = time.monotonic() + seconds
     while not holds():
@@ -60,10 +60,12 @@ def kill_workers(folder: Path, kills: int, seed: int = 1) -> Result:
     load, restarts = Load(edge.port), 0
     try:
         for _ in range(kills):
-            time.sleep(dice.uniform(0.2, 0.8))
+            seen = len(load.said)
+            until(lambda seen=seen: len(load.said) > seen + 10)  # type: ignore[misc]
+            time.sleep(dice.uniform(0.0, 0.5))
             before = workers_of(edge.pid)
             os.kill(dice.choice(before), signal.SIGKILL)
-            until(lambda before=before: len(workers_of(edge.pid)) == 2 and workers_of(edge.pid) != before, 60)  # type: ignore[misc]
+            until(lambda before=before: len(workers_of(edge.pid)) == 2 and workers_of(edge.pid) != before)  # type: ignore[misc]
             restarts += 1
         load.stop()
         _wait_for(sink, load.said)

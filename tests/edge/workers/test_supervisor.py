@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.edge.workers.kit import until
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers need Linux")
 _PROGRAM = """
 import os, signal, sys, time
@@ -32,7 +34,7 @@ def work(line):
     count = starts(line.number)
 %s
 
-pace = Pace(waits=(0.0, 0.1, 0.2), lived=5.0, starting=%s, silent=%s, ending=2.0)
+pace = Pace(waits=(0.0, 0.1, 0.2), lived=600.0, starting=%s, silent=%s, ending=2.0)
 sys.exit(Supervisor(2, work, say, pace).run())
 """
 _READY = "    line._say(b'r')\n"
@@ -55,7 +57,7 @@ class Parent:
 
     def until(self, number: int, count: int) -> list[int]:
         """Wait until it was started so many times."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while len(self.starts(number)) < count:
             assert time.monotonic() < end, self.said()
             assert self.process.poll() is None, self.said()
@@ -64,7 +66,7 @@ class Parent:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     def said(self) -> str:
         return self._said.read_text()
@@ -84,18 +86,18 @@ def test_one_that_dies_is_started_again_and_the_other_goes_on(tmp_path: Path) ->
 
 
 def test_the_second_waits_for_the_first(tmp_path: Path) -> None:
-    parent = Parent(tmp_path, "    time.sleep(0.5 if line.number == 1 else 0)\n" + _SERVE)
-    parent.until(1, 1)
-    time.sleep(0.2)
-    assert parent.starts(2) == []
-    parent.until(2, 1)
+    work = "    if line.number == 2: (folder / 'found').write_text(str((folder / 'ready').exists()))\n"
+    work += "    time.sleep(0.3)\n    (folder / 'ready').touch()\n" + _SERVE
+    parent = Parent(tmp_path, work)
+    until((tmp_path / "found").exists)
     assert parent.end() == 0
+    assert (tmp_path / "found").read_text() == "True"
 
 
 @pytest.mark.parametrize(("work", "code"), [("    return 3\n", 3), ("    os.kill(os.getpid(), 9)\n", 137)])
 def test_one_that_cannot_start_is_the_end(tmp_path: Path, work: str, code: int) -> None:
     parent = Parent(tmp_path, work)
-    assert parent.process.wait(10) == code
+    assert parent.process.wait(60) == code
     assert (len(parent.starts(1)), len(parent.starts(2))) == (1, 0)
 
 
@@ -115,7 +117,7 @@ def test_where_none_can_start_again_it_is_the_end(tmp_path: Path) -> None:
     both = parent.until(1, 1) + parent.until(2, 1)
     for pid in both:
         os.kill(pid, signal.SIGKILL)
-    assert parent.process.wait(10) == 3
+    assert parent.process.wait(60) == 3
 
 
 def test_who_is_killed_while_it_starts_has_not_failed(tmp_path: Path) -> None:
@@ -133,9 +135,8 @@ def test_one_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
     work = _READY + "    if count == 1 and line.number == 1: time.sleep(60)\n"
     work += "    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))\n"
     work += "    while True:\n        line._say(b'.')\n        time.sleep(0.1)\n"
-    parent = Parent(tmp_path, work, silent=1.0)
+    parent = Parent(tmp_path, work, silent=2.0)
     parent.until(1, 2)
-    time.sleep(1.5)
     assert "worker 1 has given no sign of life" in parent.said()
     assert (len(parent.starts(1)), len(parent.starts(2))) == (2, 1)
     assert parent.end() == 0
@@ -143,7 +144,7 @@ def test_one_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
 
 def test_one_that_does_not_come_up_is_killed(tmp_path: Path) -> None:
     parent = Parent(tmp_path, "    time.sleep(60)\n", starting=0.5)
-    assert parent.process.wait(10) == 137
+    assert parent.process.wait(60) == 137
 
 
 def test_one_that_does_not_end_is_killed(tmp_path: Path) -> None:
@@ -160,6 +161,5 @@ def test_a_hang_up_is_passed_on_also_to_one_that_is_still_starting(tmp_path: Pat
     parent = Parent(tmp_path, work)
     parent.until(2, 1)
     parent.process.send_signal(signal.SIGHUP)
-    time.sleep(1.5)
-    assert {path.name for path in tmp_path.glob("hup-*")} == {"hup-1", "hup-2"}
+    until(lambda: {path.name for path in tmp_path.glob("hup-*")} == {"hup-1", "hup-2"})
     assert parent.end(signal.SIGINT) == 0
