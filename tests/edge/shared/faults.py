@@ -53,9 +53,8 @@ def run(folder: Path, workers: int, machines: int, restarts: int, seed: int = 1)
         url = server.make("edges")
         open_store(url).close()
         with Site(folder, url, "--tenant", str(export(folder / "tenant")), workers=2) as site:
-            for machine in site.machines:
-                _whole(machine)
-            load = Load(site.balancer.port, senders=4)
+            until(lambda: all(map(_is_whole, site.machines)))
+            load = Load(site.balancer.port, senders=4, every=0.02)
             try:
                 for event in events:
                     time.sleep(dice.uniform(0.2, 1.0))
@@ -74,8 +73,7 @@ def _strike(event: str, site: Site, server: Postgres, dice: random.Random) -> No
         time.sleep(dice.uniform(0.5, 3.0))
         server.start()
         return
-    machine = dice.choice(site.machines)
-    _whole(machine)
+    machine = _one_that_is_whole(site, dice)
     if event == "worker":
         with suppress(ProcessLookupError):
             os.kill(dice.choice(workers_of(machine.pid)), signal.SIGKILL)
@@ -85,8 +83,14 @@ def _strike(event: str, site: Site, server: Postgres, dice: random.Random) -> No
         machine.start()
 
 
-def _whole(machine: Machine) -> None:
-    until(lambda: len(workers_of(machine.pid)) == 2)
+def _one_that_is_whole(site: Site, dice: random.Random) -> Machine:
+    """Workers that die again and again are kept waiting, on one machine or the other."""
+    until(lambda: any(map(_is_whole, site.machines)))
+    return dice.choice([machine for machine in site.machines if _is_whole(machine)])
+
+
+def _is_whole(machine: Machine) -> bool:
+    return len(workers_of(machine.pid)) == 2
 
 
 def _settle(site: Site, sent: Sent) -> None:

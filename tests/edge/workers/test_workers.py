@@ -190,6 +190,11 @@ def test_what_keeps_workers_from_starting_is_said_once_and_is_the_end(tmp_path: 
     assert f"cannot listen on 127.0.0.1 port {port}" in done.stderr
 
 
+def test_the_admin_token_outlives_a_worker(tmp_path: Path) -> None:
+    done = run("--tenant", str(tmp_path), "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+    assert (done.returncode, "--admin-token-file" in done.stderr) == (2, True)
+
+
 def test_two_edges_do_not_share_a_port_by_mistake(edge: Edge, tmp_path: Path) -> None:
     done = run("--tenant", str(tmp_path / "tenant"), "--listen", f"127.0.0.1:{edge.port}")
     assert (done.returncode, "Address already in use" in done.stderr) == (2, True)

@@ -29,7 +29,7 @@ class Pace:
     """
 
     waits: Sequence[float] = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-    lived: float = 60.0
+    lived: float = 10.0
     starting: float = 120.0
     silent: float = 60.0
     ending: float = 75.0
