@@ -131,7 +131,9 @@ def _workers(wanted: parts.Wanted) -> int:
     from sidedoor.edge.workers.supervisor import Supervisor
 
     if wanted.admin is not None and wanted.admin_token_file is None:
-        raise UsageError("--admin with --workers needs --admin-token-file: a worker that comes again would make another")
+        raise UsageError(
+            "--admin with --workers needs --admin-token-file: a worker that comes again would make another"
+        )
     options = parts.options_of(wanted)
     ports = Ports(options.endpoints)
     options = replace(options, endpoints=ports.endpoints, reuse_port=True)
