@@ -26,7 +26,7 @@ from tests.edge.test_log_file import record
 from sidedoor.edge.log import JsonLog
 waiting = []
 log = JsonLog(Path(sys.argv[1]), waiting.append, print)
-for batch in range(300):
+for batch in range(120):
     for number in range(1, 1 + batch % 40):
         log.write(record(f"{sys.argv[2]}-{batch}-{number}"))
     while waiting:
@@ -72,7 +72,7 @@ def test_processes_that_write_at_once_do_not_mix(tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(each)], cwd=root) for each in range(3)]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     found = transactions(path)
-    each = sum(batch % 40 for batch in range(300))
+    each = sum(batch % 40 for batch in range(120))
     assert Counter(name.partition("-")[0] for name in found) == {"0": each, "1": each, "2": each}
 
 

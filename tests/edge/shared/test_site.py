@@ -245,14 +245,14 @@ def test_with_files_an_edge_starts_without_the_database(tmp_path: Path, url: str
 def test_a_server_that_hangs_does_not_hold_up_an_edge(tmp_path: Path, url: str) -> None:
     """Something that takes connections and says nothing, where the database should be."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        where = f"postgresql://tests@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=3"
+        where = f"postgresql://tests@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=2"
         tenant = export(tmp_path / "tenant")
         machine = Machine(tmp_path / "one", 9, "--tenant", str(tenant), "--store", where).start()
         sent, began = Sent(), time.monotonic()
         for number in range(5):
             send_one(machine.port, f"hold-{number}", sent)
             send_one(machine.port, f"plain-{number}", sent)
-        assert time.monotonic() - began < 12  # each would wait for 3 s
+        assert time.monotonic() - began < 9  # each would wait for 2 s
         assert (len(sent.kept), sent.refused) == (5, {451: 5})
         began = time.monotonic()
         assert machine.end() == 0

@@ -34,7 +34,7 @@ def work(line):
     count = starts(line.number)
 %s
 
-pace = Pace(waits=(0.0, 0.1, 0.2), lived=600.0, starting=%s, silent=%s, ending=2.0)
+pace = Pace(waits=(0.0, 0.1, 0.2), lived=600.0, starting=%s, silent=%s, ending=1.0)
 sys.exit(Supervisor(2, work, say, pace).run())
 """
 _READY = "    line._say(b'r')\n"

@@ -111,12 +111,12 @@ def test_all_lines_are_in_one_log_and_whole(
 
 
 def test_what_the_dead_left_is_delivered_by_the_next_edge(tmp_path: Path, hop: Hop) -> None:
-    """Four workers and their parent are killed; one process finds all their spools."""
+    """Three workers and their parent are killed; one process finds all their spools."""
     silent = socket.create_server(("127.0.0.1", 0))  # a next hop that says nothing: mail is under way for ever
-    edge = Edge(tmp_path, silent.getsockname()[1], "--workers", "4")
+    edge = Edge(tmp_path, silent.getsockname()[1], "--workers", "3")
     edge.start()
-    until(lambda: listening(edge) == 4)
-    send(edge.port, 60)
+    until(lambda: listening(edge) == 3)
+    send(edge.port, 30)
     killed = [*workers_of(edge.pid)]
     edge.end(signal.SIGKILL)
     for pid in killed:
@@ -125,7 +125,7 @@ def test_what_the_dead_left_is_delivered_by_the_next_edge(tmp_path: Path, hop: H
     silent.close()
     alone = Edge(tmp_path, hop.port)
     alone.start()
-    until(lambda: len(hop.sink.got) == 60)
+    until(lambda: len(hop.sink.got) == 30)
     assert alone.end(signal.SIGTERM) == 0
     assert set(hop.sink.got.values()) == {1}
 
