@@ -2,7 +2,7 @@
 
     python benchmarks/edge_workers.py [--messages 3000] [--rounds 3]
 
-Load by Postfix's smtp-source: 2 KB messages, 20 connections at a time, one message each. Two ways: `answered` (a twin
+Load by Postfix's smtp-source: 2 KB messages, 40 connections at a time, one message each. Two ways: `answered` (a twin
 that throws away what it takes) and `kept and passed on` (spool on disk, then delivered to Postfix's smtp-sink; the time
 ends when the spools are empty). The goal, 1.6 times, is for a load generator that takes nothing from the workers:
 
@@ -39,7 +39,7 @@ from tests.audit.audit_kit import accepted_domain, write_settings
 from sidedoor.edge.spool.files import spool_files
 from sidedoor.edge.spool.store import Store
 
-CONNECTIONS = 20
+CONNECTIONS = 40
 SIZE = 2_000
 GOAL = 1.6
 SHARE = 0.2  # of a core, for each of two workers; the load and the next hop need less than the rest of two
