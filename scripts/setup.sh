@@ -39,6 +39,7 @@ apt() {
   # Debian keeps PostgreSQL's programs out of the path.
   compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null || command -v pg_ctl >/dev/null || missing+=(postgresql)
   { [ -x /usr/sbin/postfix ] && command -v smtp-sink >/dev/null; } || missing+=(postfix)
+  [ -x /usr/sbin/haproxy ] || missing+=(haproxy)
   if [ ${#missing[@]} != 0 ] && ! { as_root && apt_install "${missing[@]}"; }; then
     echo "setup: missing ${missing[*]}; the tests that need them are skipped by name" >&2
   fi

@@ -100,11 +100,11 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = sidedo
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the last stop: everything becomes one line and an exit code
-        return _report(error, debug="--debug" in given)
+        return report(error, debug="--debug" in given)
     return result if isinstance(result, int) else 0
 
 
-def _report(error: Exception, *, debug: bool) -> int:
+def report(error: Exception, *, debug: bool = False) -> int:
     """Print what went wrong and return the exit code."""
     if isinstance(error, click.ClickException):
         error.show()
