@@ -97,22 +97,48 @@ def from_environment(text: str, where: str) -> str:
 
 def open_workspace(folder: Path) -> Workspace:
     """The workspace in `folder`. Raises InputError."""
-    if not (folder / NAME).is_file():
+    try:
+        there = (folder / NAME).is_file()
+    except OSError as error:
+        raise InputError(str(folder), f"what cannot be read ({error.strerror})", "a workspace") from error
+    if not there:
         raise InputError(str(folder), f"no {NAME}", "a workspace; `sidedoor init DOMAIN` makes one")
     return Workspace(folder, read_settings(folder / NAME))
 
 
 def workspaces(folders: Iterable[Path]) -> list[Path]:
-    """The folders of all workspaces in `folders`: each is one, or holds some side by side. Raises InputError."""
+    """The folders of all workspaces in `folders`: each is one, or holds some side by side. Raises InputError.
+
+    One that cannot be looked into counts, so that its run says so: left out, it would look like a quiet tenant.
+    """
     found: list[Path] = []
     for folder in folders:
-        below = [folder] if (folder / NAME).is_file() else sorted(path.parent for path in folder.glob(f"*/{NAME}"))
+        below = [folder] if _is_one(folder) else [path for path in _inside(folder) if _is_one(path)]
         if not below:
             raise InputError(
                 str(folder), "no workspace, and none below it", f"{WHAT}; `sidedoor init DOMAIN` makes one"
             )
         found += [path for path in below if path not in found]
     return found
+
+
+def _is_one(folder: Path) -> bool:
+    try:
+        (folder / NAME).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return folder.name != "lost+found" and not folder.name.startswith(".")
+    return True
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise InputError(str(folder), f"what cannot be read ({error.strerror})", "a folder of workspaces") from error
 
 
 def make_workspace(folder: Path, text: str) -> Workspace:
