@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sidedoor.cli import edge_parts as parts
+from sidedoor.cli.extras import needs_posix
 from sidedoor.cli.output import printable
 from sidedoor.errors import UsageError
 from sidedoor.policy.switches import SWITCHES
@@ -83,7 +84,8 @@ _file = click.Path(path_type=Path)
     "--max-connections", default=2_000, show_default=True, type=click.IntRange(1, 100_000), help="At the same time."
 )
 def edge_command(new_user: str | None, tenant: Path | None, **given: object) -> int:
-    """Take mail over SMTP and answer each recipient as Exchange Online would."""
+    """Take mail over SMTP and answer each recipient as Exchange Online would. Needs a POSIX system."""
+    needs_posix("edge")
     if new_user is not None:
         return _new_user(new_user)
     if tenant is None:

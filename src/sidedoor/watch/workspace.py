@@ -69,12 +69,15 @@ class Workspace:
         """Held while a run writes. Raises UsageError where another run is under way."""
         lock = FileLock(self.folder / _LOCK)
         try:
-            with lock.acquire(timeout=0):
-                yield
+            lock.acquire(timeout=0)
         except Timeout as error:
             raise UsageError(f"{self.folder}: another run is under way in this workspace") from error
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be written ({error.strerror})") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
