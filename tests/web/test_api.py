@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from sidedoor.web.access.roles import Grant, Role
 from sidedoor.web.api.document import document, dump
 from tests.web import busy
 from tests.web.kit import HOST, ORIGIN, Served, served
+from tests.web.world import empty_workspace
 
 DOCS = Path(__file__).parents[2] / "docs" / "openapi.json"
 BASE = "/api/v1/tenants/contoso.com"
@@ -184,8 +186,6 @@ def test_the_trail_is_exported_whole(filled: Served) -> None:
     store.decide(Decision("x", note="=cmd|' /C calc'!A0\r\nnext"), "=HYPERLINK(1)", "web", filled.clock())
     answer = program(filled, Role.ADMIN).get(f"{BASE}/trail.csv")
     assert answer.headers["content-disposition"] == 'attachment; filename="sidedoor-trail-contoso.com.csv"'
-    import csv
-
     rows = list(csv.reader(answer.text.splitlines()))
     assert len(rows) == 1 + len(store.trail(limit=1_000))
     assert rows[1][2] == "'=HYPERLINK(1)"
@@ -193,8 +193,6 @@ def test_the_trail_is_exported_whole(filled: Served) -> None:
 
 
 def test_before_the_first_report(tmp_path: Path) -> None:
-    from tests.web.world import empty_workspace
-
     with served([empty_workspace(tmp_path / "contoso.com")], tmp_path) as one:
         api = program(one, Role.ADMIN)
         for path in ("", "/senders", "/plan", "/what-if", "/settings"):

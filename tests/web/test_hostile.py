@@ -22,6 +22,7 @@ from sidedoor.report.writer import write_all
 from sidedoor.store.changes import Changes, RunEnd
 from sidedoor.store.model import Alert, Decision, Finding, Observation, Severity, TrailEntry, Word
 from sidedoor.store.store import open_store
+from sidedoor.store.tenant import TenantStore
 from sidedoor.tenant.snapshot import ConnectorKind, InboundConnector, TenantSnapshot, TransportRule
 from sidedoor.watch import seen
 from sidedoor.watch.seen import Seen, SeenSender
@@ -82,10 +83,7 @@ def fill(folder: Path, plan: Path, change: Change) -> None:
     _edge(folder, change)
 
 
-def _store(tenant: object, change: Change) -> None:
-    from sidedoor.store.tenant import TenantStore
-
-    assert isinstance(tenant, TenantStore)
+def _store(tenant: TenantStore, change: Change) -> None:
     number = tenant.begin_run(NOW)
     alerts = tuple(
         Alert(

@@ -61,9 +61,11 @@ def watch_command(
     The exit code of --once is the highest of what went wrong in any workspace, 0 where nothing did.
     """
     with needs("watch", "watch"):
+        from sidedoor.watch.garbage import look_seldom
         from sidedoor.watch.rounds import Round
         from sidedoor.watch.workspace import workspaces as found_in
 
+    look_seldom()
     roots = workspaces or (Path(),)
     work = Round(found_in(roots), collect=not no_collect, say=_silent if quiet else _say)
     if once:

@@ -81,14 +81,14 @@ class Sessions:
         asked = (web_token.c.token_hash == _digest(token_hash), web_token.c.purpose == purpose)
         with self._database.read() as connection:
             row = connection.execute(select(web_token).where(*asked, web_token.c.expires > now)).one_or_none()
-        return None if row is None else WebToken(row.token_hash, row.body, row.expires)
+        return None if row is None else WebToken(row.token_hash, row.body["value"], row.expires)
 
     def tokens(self, purpose: str, now: datetime) -> list[WebToken]:
         """All of a purpose that are not over, the first to end first."""
         query = select(web_token).where(web_token.c.purpose == purpose, web_token.c.expires > now)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(web_token.c.expires, web_token.c.token_hash)).all()
-        return [WebToken(row.token_hash, row.body, row.expires) for row in rows]
+        return [WebToken(row.token_hash, row.body["value"], row.expires) for row in rows]
 
     def drop_token(self, token_hash: str, purpose: str) -> bool:
         """Make a token worthless; False where there is none."""

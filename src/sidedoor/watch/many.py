@@ -19,6 +19,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from sidedoor.audit.engine.database import share_with
 from sidedoor.errors import SidedoorError, UnreachableError
+from sidedoor.watch.garbage import look_seldom
 from sidedoor.watch.rounds import Result, Round, Say
 
 # A worker is replaced after so many runs, so that what libraries keep does not add up over hundreds of tenants.
@@ -42,7 +43,7 @@ def at_once(work: Round, jobs: int, seconds: float | None = None) -> Iterator[Re
     pool = ProcessPool(
         max_workers=workers,
         max_tasks=_RUNS_OF_A_WORKER,
-        initializer=share_with,
+        initializer=_begin,
         initargs=(workers,),
         context=_context(),
     )
@@ -59,6 +60,12 @@ def at_once(work: Round, jobs: int, seconds: float | None = None) -> Iterator[Re
         raise
     finally:
         pool.join()
+
+
+def _begin(workers: int) -> None:
+    """In a worker, before its first run."""
+    look_seldom()
+    share_with(workers)
 
 
 def _context() -> BaseContext:

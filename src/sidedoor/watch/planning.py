@@ -11,7 +11,6 @@ from sidedoor.audit.engine.kept import KeptHistory
 from sidedoor.audit.history import kept_days
 from sidedoor.audit.model import Verdict
 from sidedoor.catalogue.catalogue import load_catalogue
-from sidedoor.errors import InputError
 from sidedoor.plan.lockdown import filter_networks, lockdown
 from sidedoor.plan.model import Method, Plan
 from sidedoor.plan.run import Question, make_plan
@@ -29,6 +28,7 @@ from sidedoor.watch.seeing import answer_of
 from sidedoor.watch.workspace import Workspace, open_workspace
 
 FOLDER = "plan"
+_MADE = "plan"  # the store's value: what the plan in place rests on
 
 
 def replan(workspace: Workspace, store: TenantStore, now: datetime) -> Plan:
@@ -37,6 +37,7 @@ def replan(workspace: Workspace, store: TenantStore, now: datetime) -> Plan:
     Raises InputError where there is no report yet, or it lacks what a plan rests on.
     """
     settings, report = tenant_json.read(workspace.report), kept_report.read(workspace.report)
+    rests_on = _rests_on(workspace, store, report.generated_at)
     words = _words(workspace, store, report)
     with kept_days(workspace.history, workspace.report) as history:
         catalogue = workspace.settings.inputs.catalogue
@@ -48,6 +49,7 @@ def replan(workspace: Workspace, store: TenantStore, now: datetime) -> Plan:
         asked = _what_if(settings, words, plan, history)
     with workspace.publishing():
         write_plan(workspace.report / FOLDER, plan, {whatif_json.NAME: asked})
+    store.put_value(_MADE, rests_on)
     return plan
 
 
@@ -98,13 +100,20 @@ def _word(word: SenderWord, said: Decision) -> SenderWord:
     )
 
 
-def stale(workspace: Workspace, store: TenantStore) -> bool:
-    """Whether the plan in place is older than the report or than what people decided."""
-    try:
-        made = plan_json.made_at(workspace.report / FOLDER)
-        report = kept_report.read(workspace.report)
-    except InputError:
+def stale(workspace: Workspace, store: TenantStore, report_at: datetime) -> bool:
+    """Whether the plan in place is not of the report of that time, or older than what people decided."""
+    if not (workspace.report / FOLDER / plan_json.NAME).exists():
         return True
-    if made is None or made < report.generated_at:
-        return True
-    return any(each.at is not None and each.at > made for each in store.decisions().values())
+    return bool(store.value(_MADE) != _rests_on(workspace, store, report_at))
+
+
+def _rests_on(workspace: Workspace, store: TenantStore, report_at: datetime) -> dict[str, str]:
+    """Of which report and which words a plan is made."""
+    said = workspace.folder / "plan.toml"
+    words = str(said.stat().st_mtime_ns) if said.exists() else ""
+    return {"report": report_at.isoformat(), "said": _last_word(store), "words": words}
+
+
+def _last_word(store: TenantStore) -> str:
+    """When somebody decided something last."""
+    return max((each.at.isoformat() for each in store.decisions().values() if each.at is not None), default="")

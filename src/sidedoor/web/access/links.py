@@ -28,4 +28,5 @@ def use_link(store: Store, token: str, now: datetime) -> tuple[str, tuple[Grant,
     taken = store.take_token(digest_of(token), PURPOSE, now)
     if taken is None:
         return None
-    return str(taken["who"]), tuple(map(parse_grant, taken["grants"]))
+    body = taken["value"]
+    return str(body["who"]), tuple(map(parse_grant, body["grants"]))

@@ -6,15 +6,16 @@ sign-in rests on is kept here and taken once, so that neither state nor code can
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -60,10 +61,15 @@ def begin(provider: Provider, store: Store, redirect_uri: str, onward: str, now:
     query = {
         "response_type": "code", "client_id": provider.settings.client_id, "redirect_uri": redirect_uri,
         "scope": " ".join(provider.settings.scopes), "state": state, "nonce": nonce,
-        "code_challenge": create_s256_code_challenge(verifier), "code_challenge_method": "S256",
+        "code_challenge": _challenge(verifier), "code_challenge_method": "S256",
     }  # fmt: skip
     endpoint = provider.metadata()["authorization_endpoint"]
     return Begun(f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}", browser)
+
+
+def _challenge(verifier: str) -> str:
+    """S256 (RFC 7636 section 4.2)."""
+    return urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
 
 
 def finish(
@@ -74,15 +80,16 @@ def finish(
     begun = store.take_token(digest_of(state), PURPOSE, now) if 0 < len(state) <= 4 * _BYTES else None
     if begun is None:
         raise Problem(403, "This sign-in was not begun here, or is over. Begin again.")
-    if not hmac.compare_digest(digest_of(browser), str(begun["browser"])):
+    body = begun["value"]
+    if not hmac.compare_digest(digest_of(browser), str(body["browser"])):
         raise Problem(403, "This sign-in was begun in another browser. Begin again.")
     if answer.get("iss", provider.settings.issuer) != provider.settings.issuer:  # RFC 9207 section 2.4
         raise Problem(403, "Somebody else has answered. Begin again.")
     if "code" not in answer:
         raise Problem(403, "The sign-in was refused where you have your account.")
-    tokens = provider.exchange(answer["code"], redirect_uri, str(begun["verifier"]))
-    claims = _claims(provider, tokens, str(begun["nonce"]), now)
-    return Person(_name(claims), _values(claims, provider.settings.claim), str(begun["onward"]))
+    tokens = provider.exchange(answer["code"], redirect_uri, str(body["verifier"]))
+    claims = _claims(provider, tokens, str(body["nonce"]), now)
+    return Person(_name(claims), _values(claims, provider.settings.claim), str(body["onward"]))
 
 
 def _claims(provider: Provider, tokens: Mapping[str, Any], nonce: str, now: datetime) -> Mapping[str, Any]:
