@@ -250,6 +250,24 @@ def test_one_that_runs_already_is_left_to_it(few: Path) -> None:
     assert body["totals"]["failed"] == 1
 
 
+def test_a_root_that_is_not_there_does_not_stop_the_others(few: Path) -> None:
+    lost, empty = few.parent / "lost", few.parent / "empty"
+    empty.mkdir()
+    code, body = watched(few, str(lost), str(empty))
+    assert code == 3
+    states = {name: each["state"] for name, each in by_tenant(body).items()}
+    assert (states.pop("lost"), states.pop("empty")) == ("failed", "failed")
+    assert set(states.values()) == {"done"}
+    assert len(states) == FEW
+
+
+def test_one_at_a_time_a_killed_run_still_costs_itself_alone(few: Path) -> None:
+    _set(few / "t01", 'domain = "t01.example"', 'domain = "t09.example"')
+    results = list(at_once(Round(sorted(few.iterdir()), say=silent, tools=hostile), 1))
+    assert {Path(result.folder).name for result in results if result.error} == {"t01"}
+    assert len(results) == FEW
+
+
 def test_a_tenant_that_is_not_there_any_more_is_named(few: Path) -> None:
     assert watched(few)[0] == 0
     shutil.rmtree(few / "t02")
@@ -266,10 +284,17 @@ def test_a_tenant_that_is_not_there_any_more_is_named(few: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": "other"}', '{"schema": "sidedoor/watch-results/1"}'])
-def test_a_broken_page_of_before_is_said(model: Path, tmp_path: Path, text: str) -> None:
+def test_a_broken_page_of_before_is_left_alone_and_stops_no_run(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
     (tmp_path / "results.json").write_text(text)
-    code = main(["watch", str(model), "--once", "--quiet", "--results", str(tmp_path / "results.html")])
+    code = main(["watch", str(model), "--once", "--results", str(tmp_path / "results.html")])
     assert code == 3
+    said = capsys.readouterr()
+    assert "northwind.example: 0 open alerts" in said.out
+    assert "no page of results was written" in said.err
+    assert (tmp_path / "results.json").read_text() == text
+    assert not (tmp_path / "results.html").exists()
 
 
 @pytest.mark.parametrize(

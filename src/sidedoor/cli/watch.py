@@ -13,9 +13,10 @@ import click
 
 from sidedoor.cli.extras import needs
 from sidedoor.cli.output import printable
-from sidedoor.errors import UsageError
+from sidedoor.errors import InputError, SidedoorError, UsageError
 
 if TYPE_CHECKING:
+    from sidedoor.watch.results import Results, Row
     from sidedoor.watch.rounds import Result, Round
 
 EXIT_ALERTS = 1
@@ -92,27 +93,54 @@ class _Wanted:
 def _once(work: Round, roots: Sequence[Path], wanted: _Wanted) -> int:
     with needs("watch", "watch"):
         from sidedoor.watch.many import at_once, default_jobs
-    from sidedoor.watch.gone import gone
-    from sidedoor.watch.results import Results, row_of, settled, write
+    from sidedoor.watch.results import Results, row_of, settled
 
     started = datetime.now(UTC)
-    lost = gone(wanted.results, roots, work.folders, started) if wanted.results else []
+    rows, unwritable = _lost(work, roots, wanted.results, started)
     jobs = wanted.jobs or min(default_jobs(), len(work.folders))
-    rows = list(lost)
     for result in at_once(work, jobs, None if wanted.minutes is None else wanted.minutes * 60):
         _tell(result, as_json=wanted.as_json, quiet=wanted.quiet)
         rows.append(row_of(result))
-    for row in lost:
-        click.echo(f"error: {printable(row.tenant)}: {printable(row.error)}", err=True)
     results = Results.of(rows, started, datetime.now(UTC))
     if len(rows) > 1 and not (wanted.quiet or wanted.as_json):
         click.echo(settled(results))
-    if wanted.results:
-        write(results, wanted.results)
-    failed = max(row.code for row in rows)
+    failed = max(*(row.code for row in rows), _written(results, wanted.results, unwritable))
     if failed or not wanted.require_quiet:
         return failed
     return EXIT_ALERTS if results.totals["with_alerts"] else 0
+
+
+def _lost(
+    work: Round, roots: Sequence[Path], page: Path | None, now: datetime
+) -> tuple[list[Row], SidedoorError | None]:
+    """Tenants of the last page that are not there; or why that page must not be replaced, which stops no run."""
+    from sidedoor.watch.gone import gone
+
+    if page is None:
+        return [], None
+    try:
+        rows = gone(page, roots, work.folders, now)
+    except InputError as error:
+        return [], error
+    for row in rows:
+        click.echo(f"error: {printable(row.tenant)}: {printable(row.error)}", err=True)
+    return rows, None
+
+
+def _written(results: Results, page: Path | None, unwritable: SidedoorError | None) -> int:
+    """Write the page, if it was asked for. The exit code of that alone."""
+    from sidedoor.watch.results import write
+
+    if page is None:
+        return 0
+    try:
+        if unwritable is not None:
+            raise unwritable
+        write(results, page)
+    except SidedoorError as error:
+        click.echo(f"error: no page of results was written: {printable(str(error))}", err=True)
+        return error.exit_code
+    return 0
 
 
 def _silent(_text: str) -> None:

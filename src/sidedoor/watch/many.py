@@ -35,8 +35,11 @@ def default_jobs() -> int:
 
 
 def at_once(work: Round, jobs: int, seconds: float | None = None) -> Iterator[Result]:
-    """A result for each workspace, as they come. seconds: after which a run is ended. Raises nothing of a run's."""
-    if jobs == 1 and seconds is None:
+    """A result for each workspace, as they come. seconds: after which a run is ended. Raises nothing of a run's.
+
+    One at a time is in a process of its own too: only where there is but one workspace has nobody else a loss.
+    """
+    if len(work.folders) == 1 and seconds is None:
         yield from work.once()
         return
     workers = max(1, min(jobs, len(work.folders)))

@@ -112,17 +112,27 @@ def open_workspace(folder: Path) -> Workspace:
 def workspaces(folders: Iterable[Path]) -> list[Path]:
     """The folders of all workspaces in `folders`: each is one, or holds some side by side. Raises InputError.
 
-    One that cannot be looked into counts, so that its run says so: left out, it would look like a quiet tenant.
+    One that cannot be looked into counts, so that its run says so: left out, it would look like a quiet tenant. So does
+    one of several `folders` that holds none (a disk that is not mounted); where none holds any, nothing can be done.
     """
-    found: list[Path] = []
+    found: dict[Path, None] = {}
+    troubles = []
     for folder in folders:
-        below = [folder] if _is_one(folder) else [path for path in _inside(folder) if _is_one(path)]
-        if not below:
-            raise InputError(
-                str(folder), "no workspace, and none below it", f"{WHAT}; `sidedoor init DOMAIN` makes one"
-            )
-        found += [path for path in below if path not in found]
-    return found
+        try:
+            found |= dict.fromkeys(_all_in(folder))
+        except InputError as error:
+            troubles.append(error)
+            found[folder] = None
+    if troubles and len(troubles) == len(found):
+        raise troubles[0]
+    return list(found)
+
+
+def _all_in(folder: Path) -> list[Path]:
+    below = [folder] if _is_one(folder) else [path for path in _inside(folder) if _is_one(path)]
+    if not below:
+        raise InputError(str(folder), "no workspace, and none below it", f"{WHAT}; `sidedoor init DOMAIN` makes one")
+    return below
 
 
 def _is_one(folder: Path) -> bool:
