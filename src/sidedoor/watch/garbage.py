@@ -6,6 +6,6 @@ import gc
 def look_seldom() -> None:
     """Twenty thousand senders are some millions of objects that all live until the end of a run.
 
-    Looking for garbage among them again and again costs as much as all the rest: 4.3 s of processor time, 2.2 s without.
+    To look for garbage among them again and again costs as much as all the rest: 4.3 s, 2.2 s without.
     """
     gc.set_threshold(500_000, 50, 100)
