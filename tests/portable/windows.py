@@ -1,9 +1,9 @@
-"""Makes Python look to Sidedoor as it does on Windows: `-p tests.portable.windows`, or `install()`.
+"""Makes Python look to Sidedoor as it does on Windows: `install()`, or pytest with `-p tests.portable.windows`.
 
-What our own modules import is decided here, by the name of the importing module, so that the libraries and the tests keep
-the system that is really there: POSIX-only modules are refused, `os`, `signal`, `socket` and `multiprocessing` lack what
-they lack on Windows, and `os.name` is "nt". An audit hook (PEP 578) refuses names of files that Windows would not take,
-whoever makes them.
+What our own modules import is decided here, by the name of the importing module, so that the libraries and the tests
+keep the system that is really there: POSIX-only modules are refused; `os`, `signal`, `socket` and `multiprocessing`
+lack what they lack on Windows, and `os.name` is "nt". An audit hook (PEP 578) refuses names of files that Windows would
+not take. It is no Windows: rights, sharing of open files and the libraries' own parts are Linux's.
 """
 
 from __future__ import annotations
@@ -14,28 +14,34 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import PureWindowsPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PureWindowsPath
 from types import ModuleType
 from typing import Any
 
 REFUSED = frozenset({"fcntl", "pwd", "grp", "resource", "termios", "tty", "pty", "uvloop", "syslog", "crypt", "nis",
                      "spwd", "posix", "readline", "curses"})  # fmt: skip
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Python's documentation: "Availability: Unix" without Windows (os, signal, socket), of what 3.11 has.
 LACKING: Mapping[str, frozenset[str]] = {
-    "os": frozenset(
+    "os": _names(
         "fork forkpty getuid geteuid getgid getegid getgroups getpgid getpgrp getsid setsid setuid setgid setpgid "
         "killpg chown fchown lchown fchmod fchdir chroot mkfifo mknod statvfs fstatvfs pathconf fpathconf sysconf "
         "confstr sched_getaffinity sched_setaffinity nice getpriority setpriority getloadavg uname wait wait3 wait4 "
         "waitid WIFEXITED WEXITSTATUS posix_spawn posix_fallocate posix_fadvise fdatasync sync pread pwrite readv "
         "writev openpty sendfile initgroups ctermid lockf O_NOFOLLOW O_CLOEXEC O_DIRECTORY O_NONBLOCK O_SYNC O_DSYNC "
-        "O_NOCTTY O_PATH O_TMPFILE".split()
+        "O_NOCTTY O_PATH O_TMPFILE"
     ),
-    "signal": frozenset(
+    "signal": _names(
         "SIGHUP SIGKILL SIGQUIT SIGUSR1 SIGUSR2 SIGALRM SIGCHLD SIGPIPE SIGXFSZ SIGCONT SIGSTOP SIGWINCH alarm pause "
-        "setitimer getitimer siginterrupt sigpending sigwait sigwaitinfo sigtimedwait pthread_kill pthread_sigmask".split()
+        "setitimer getitimer siginterrupt sigpending sigwait sigwaitinfo sigtimedwait pthread_kill pthread_sigmask"
     ),
-    "socket": frozenset("AF_UNIX SO_REUSEPORT TCP_QUICKACK sethostname fromshare socketpair_unix".split()),
+    "socket": _names("AF_UNIX SO_REUSEPORT TCP_QUICKACK sethostname"),
     "multiprocessing": frozenset(),
 }
 _REAL: Mapping[str, ModuleType] = {"os": os, "signal": signal, "socket": socket, "multiprocessing": multiprocessing}
@@ -115,7 +121,7 @@ def complaint(name: str) -> str:
     return "ends in a full stop or a space" if name not in {".", ".."} and name[-1:] in {".", " "} else ""
 
 
-class NameError_(OSError):
+class UntakenNameError(OSError):
     """A name that Windows would not take."""
 
 
@@ -132,15 +138,15 @@ def _made(event: str, arguments: tuple[Any, ...]) -> object:
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     path = _made(event, arguments)
-    if isinstance(path, str | os.PathLike) and (name := os.path.basename(os.fspath(path))) and isinstance(name, str):
+    if isinstance(path, str | Path) and (name := Path(path).name):
         why = complaint(name)
         if why and _by_us():
-            raise NameError_(22, f"Windows would not take the name ({why})", name)
+            raise UntakenNameError(22, f"Windows would not take the name ({why})", name)
 
 
 def _by_us() -> bool:
     """Whether one of our modules is at work."""
-    frame = sys._getframe()  # noqa: SLF001  # there is no other way to ask
+    frame = sys._getframe()  # there is no other way to ask
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).startswith("sidedoor."):
             return True
@@ -157,6 +163,5 @@ def install() -> None:
     sys.addaudithook(_watch)
 
 
-Hook = Callable[[str, tuple[Any, ...]], None]
 if "pytest" in sys.modules and os.environ.get("SIDEDOOR_TESTS_ON") == "windows":
     install()
