@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sidedoor import __version__
 from sidedoor.cli.output import printable
 from sidedoor.errors import SidedoorError
 
@@ -90,7 +91,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="sidedoor", message="sidedoor %(version)s")
+@click.version_option(__version__, message="sidedoor %(version)s")
 @click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong inside.")
 def sidedoor(debug: bool) -> None:  # read by main(), before click parses
     """Find, classify, migrate and close Direct Send of an Exchange Online tenant.
