@@ -38,7 +38,7 @@ Register-ArgumentCompleter -Native -CommandName '%(prog_name)s' -ScriptBlock {
         }
     }
     finally {
-        Remove-Item Env:%(complete_var)s, Env:SIDEDOOR_WORDS, Env:SIDEDOOR_WORD -ErrorAction SilentlyContinue
+        Remove-Item 'Env:%(complete_var)s', 'Env:SIDEDOOR_WORDS', 'Env:SIDEDOOR_WORD' -ErrorAction SilentlyContinue
     }
 }
 """

@@ -7,6 +7,7 @@ differ from what pip would install.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module, metadata
@@ -28,10 +29,7 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
 )  # fmt: skip
 """Command -> the extra it needs, "" none. tests/doctor holds this to what the commands import."""
 
-FURTHER: Mapping[str, str] = MappingProxyType(
-    {"xlsx": "workbooks (.xlsx) as input", "postgresql": "a store on PostgreSQL"}
-)
-"""Extras that add something to several commands -> what."""
+_NOT_FOR_USERS = frozenset({"bench", "dev", "docs", "release", "test"})
 
 POSIX = frozenset({"edge", "milter"})
 """Commands that need what only POSIX systems have: signals that make them read settings anew, sockets in folders."""
@@ -41,15 +39,27 @@ _COMPILED = {"duckdb": "duckdb", "cryptography": "cryptography.x509", "google-re
              "uvloop": "uvloop", "pyopenssl": "OpenSSL.SSL", "sqlalchemy": "sqlalchemy"}  # fmt: skip
 
 
+# Libraries that call a program: distribution -> program, and what to say of it.
+_PROGRAMS = {"pyspark": ("java", "Java 17 or newer, which is not on the path (Debian: default-jre-headless)")}
+
+
 def known_names() -> list[str]:
-    """What `--for` takes."""
-    return [*EXTRA_OF, *FURTHER]
+    """What `--for` takes: commands, and extras that add something to some (xlsx, postgresql)."""
+    return [*EXTRA_OF, *further()]
+
+
+def further() -> list[str]:
+    """Extras for users that are no command's own."""
+    try:
+        stated = metadata.metadata(PACKAGE).get_all("Provides-Extra") or []
+    except metadata.PackageNotFoundError:
+        return []
+    return sorted({*map(str, stated)} - _NOT_FOR_USERS - {*EXTRA_OF.values()})
 
 
 def features() -> list[Feature]:
     """Each command and each further extra."""
-    named = {**EXTRA_OF, **dict(zip(FURTHER, FURTHER, strict=True))}
-    return [_feature(name, extra) for name, extra in named.items()]
+    return [_feature(name, extra) for name, extra in (EXTRA_OF | {name: name for name in further()}).items()]
 
 
 def _feature(name: str, extra: str) -> Feature:
@@ -113,6 +123,9 @@ def _trouble(wanted: Requirement) -> str:
 
 
 def _loads(name: str) -> str:
+    program, why = _PROGRAMS.get(name, ("", ""))
+    if program and shutil.which(program) is None and not os.environ.get(f"{program.upper()}_HOME"):
+        return f"{name} needs {why}"
     module = _COMPILED.get(name)
     if module is None:
         return ""

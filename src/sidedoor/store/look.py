@@ -67,7 +67,10 @@ def _reading(place: Place) -> Iterator[Connection]:
         finally:
             database.close()
         return
-    address = f"{place.path.as_uri()}?mode=ro"
+    # A reader of a file in WAL mode makes two files beside it, which would be this user's and in a run's way. Where there
+    # are none nobody writes, and they can be done without (sqlite.org/wal.html, "Read-Only Databases").
+    alone = not place.path.with_name(f"{place.path.name}-wal").exists()
+    address = f"{place.path.as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
     engine = create_engine(
         "sqlite+pysqlite://", creator=lambda: sqlite3.connect(address, uri=True), poolclass=NullPool
     )  # fmt: skip
