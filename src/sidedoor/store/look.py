@@ -67,7 +67,7 @@ def _reading(place: Place) -> Iterator[Connection]:
         finally:
             database.close()
         return
-    # A reader of a file in WAL mode makes two files beside it, which would be this user's and in a run's way. Where there
+    # A reader of a file in WAL mode makes two files beside it, which would be this user's, in a run's way. Where there
     # are none nobody writes, and they can be done without (sqlite.org/wal.html, "Read-Only Databases").
     alone = not place.path.with_name(f"{place.path.name}-wal").exists()
     address = f"{place.path.as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
