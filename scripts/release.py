@@ -94,11 +94,13 @@ def packages(python: Path) -> int:
 def tried(python: Path, scratch: Path) -> list[str]:
     """What the installed command says of itself, of this machine, and of the invented tenant."""
     sidedoor = python.with_name("sidedoor" + python.suffix)
-    run = {"cwd": scratch, "env": {"PATH": str(sidedoor.parent), "HOME": str(scratch)}}
-    version = call(sidedoor, "--version", **run)
-    doctor = call(sidedoor, "doctor", "--for", "audit,plan,check,explain,spf,probe", **run)
-    call(sidedoor, "demo", "demo", "--rows", "5000", "--days", "35", **run)
-    audit = call(sidedoor, "audit", "demo", "--dns", "demo/zones", "-o", "report", **run)
+
+    def run(words: str) -> str:
+        return call(sidedoor, *words.split(), cwd=scratch, env={"PATH": str(sidedoor.parent), "HOME": str(scratch)})
+
+    version, doctor = run("--version"), run("doctor --for audit,plan,check,explain,spf,probe")
+    run("demo demo --rows 5000 --days 35")
+    audit = run("audit demo --dns demo/zones -o report")
     report = json.loads((scratch / "report" / "report.json").read_text("ascii"))
     if report["coverage"]["messages"] < 1 or not report["senders"]:
         raise SystemExit(f"release: the audit of the installed wheel came to nothing: {audit}")

@@ -16,7 +16,7 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PureWindowsPath
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 REFUSED = frozenset({"fcntl", "pwd", "grp", "resource", "termios", "tty", "pty", "uvloop", "syslog", "crypt", "nis",
@@ -146,11 +146,11 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _by_us() -> bool:
     """Whether one of our modules is at work."""
-    frame = sys._getframe()  # there is no other way to ask
+    frame: FrameType | None = sys._getframe()  # there is no other way to ask
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).startswith("sidedoor."):
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 
@@ -159,7 +159,7 @@ def install() -> None:
     early = [name for name in sys.modules if name.partition(".")[0] == "sidedoor"]
     if early:
         raise RuntimeError(f"too late: {early[:5]} are imported already")
-    builtins.__import__ = _windows_import  # type: ignore[assignment]
+    builtins.__import__ = _windows_import
     sys.addaudithook(_watch)
 
 

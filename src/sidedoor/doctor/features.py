@@ -59,7 +59,7 @@ def further() -> list[str]:
 
 def features() -> list[Feature]:
     """Each command and each further extra."""
-    return [_feature(name, extra) for name, extra in (EXTRA_OF | {name: name for name in further()}).items()]
+    return [_feature(name, extra) for name, extra in ({**EXTRA_OF} | {name: name for name in further()}).items()]
 
 
 def _feature(name: str, extra: str) -> Feature:
