@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Within .venv, so that whoever removes it removes what is said of it.
 STAMPS := .venv/stamps
 .DEFAULT_GOAL := help
-.PHONY: help demo journey test check bench clean format
+.PHONY: help demo journey test check bench release clean format
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -54,6 +54,10 @@ format: $(STAMPS)/dev ## let ruff format and mend what it can
 docs: $(STAMPS)/docs ## build the site of docs/ into build/site; warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict # with --quiet it would not notice warnings
 	@echo "The site lies in build/site: open build/site/index.html"
+
+release: $(STAMPS)/venv ## build wheel, sdist, SBOM and checksums into build/dist, and try the wheel in an empty environment
+	@$(BIN)/python -m pip install --quiet --editable '.[release]'
+	@$(BIN)/python scripts/release.py
 
 # parsedmarc has an environment of its own. Goals that were missed are in the table; `make` fails where a benchmark did.
 $(STAMPS)/bench: $(STAMPS)/dev pyproject.toml

@@ -10,12 +10,10 @@ ends when the spools are empty). The goal, 1.6 times, is for a load generator th
 - fewer: each worker is held to 0.2 of a core by a cgroup of its own (needs root), so that the load has the rest for
   itself. Beside it the same without bounds, where the load takes from the workers what it needs; that has no goal.
 
-Exits with 1 where the goal is missed.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import shutil
@@ -36,12 +34,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.audit.audit_kit import accepted_domain, write_settings
 
+from gather.form import Bench
 from sidedoor.edge.spool.files import spool_files
 from sidedoor.edge.spool.store import Store
 
 CONNECTIONS = 40
 SIZE = 2_000
-GOAL = 1.6
+GOAL = "workers"  # of gather/goals.toml
 SHARE = 0.2  # of a core, for each of two workers; the load and the next hop need less than the rest of two
 PERIOD = 20_000  # microseconds
 WAYS = ("answered", "kept and passed on")
@@ -57,21 +56,21 @@ class Place:
     cores: Sequence[int]
     load: Sequence[int]
     share: float | None = None
-    goal: float | None = None
+    goal: str = ""
 
 
-def places() -> list[Place]:
+def places(bench: Bench) -> list[Place]:
     """Those that this machine allows."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) >= 3:
         return [Place("a core for each worker, the load on others", cores[:2], cores[2:], goal=GOAL)]
     if len(cores) < 2:
-        print("left out: two workers need two cores")
+        bench.left_out("everything", "two workers need two cores")
         return []
     together = Place("a core for each worker, the load on the same cores", cores, cores)
     held = Place(f"{SHARE} of a core for each worker, the load on what is left", cores, cores, SHARE, GOAL)
     if _group_root() is None:
-        print("left out: workers held to a share of a core, which needs root and a cgroup that may be written")
+        bench.left_out("workers held to a share of a core", "needs root and a cgroup that may be written")
         return [together]
     return [held, together]
 
@@ -237,47 +236,41 @@ def _children_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def compare(folder: Path, place: Place, way: str, messages: int, rounds: int) -> bool:
-    """One worker and two in turn; True where the goal is reached, or there is none."""
+def compare(bench: Bench, folder: Path, place: Place, way: str, messages: int, *, rounds: int) -> None:
+    """One worker and two in turn."""
     runs: dict[int, list[Run]] = {1: [], 2: []}
     for _ in range(rounds):
         for workers, done in runs.items():
             done.append(one_run(folder, place, way, workers, messages))
-    print(f"\n{way}; {place.name}")
-    found = {workers: Run(*map(statistics.median, zip(*done, strict=True))) for workers, done in runs.items()}
-    for workers, figures in found.items():
+    print(f"{way}; {place.name}", flush=True)
+    for workers, done in runs.items():
+        found = Run(*map(statistics.median, zip(*done, strict=True)))
         print(
-            f"  {workers} worker{'s' * (workers > 1):2}{figures.rate:>8,.0f} a second; a message takes "
-            f"{figures.worker:,.0f} µs of the workers' cores and {figures.load:,.0f} µs of smtp-source's"
+            f"  {workers} worker{'s' * (workers > 1):2}{found.rate:>8,.0f} a second; a message takes "
+            f"{found.worker:,.0f} µs of the workers' cores and {found.load:,.0f} µs of smtp-source's",
+            flush=True,
         )
-    ratio = found[2].rate / found[1].rate
-    if place.goal is None:
-        print(f"  RATIO two workers to one, {way}, the load on the same cores: {ratio:.2f} (no goal)")
-        return True
-    good = ratio >= place.goal
-    print(f"  RATIO two workers to one, {way}: {ratio:.2f} (goal {place.goal}) {'ok' if good else 'MISSED'}")
-    return good
+    one, two = ([each.rate for each in runs[workers]] for workers in (1, 2))
+    what = f"{way}, {f'{place.share} of a core each' if place.share else place.name}"
+    bench.tell_pairs(what, two, "/s", "one worker", one, goal=place.goal)
 
 
 def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--messages", type=int, default=3_000, help="half of them to be kept")
-    parser.add_argument("--rounds", type=int, default=3)
-    wanted = parser.parse_args()
+    """Measure and tell."""
+    bench = Bench(__file__, __doc__)
+    bench.size("--messages", 3_000, quick=1_000, text="half of them to be kept")
+    bench.size("--rounds", 3, quick=1)
+    wanted = bench.options()
     if shutil.which("smtp-source") is None or sys.platform != "linux":
-        print("left out: workers need Linux, and the load Debian's package postfix")
-        return 0
-    good = []
+        bench.left_out("everything", "workers need Linux, and the load Debian's package postfix")
+        return bench.end()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        for place in places():
-            good += [
-                compare(folder, place, way, wanted.messages // (1 + number), wanted.rounds)
-                for number, way in enumerate(WAYS)
-            ]
-    return 0 if all(good) else 1
+        for place in places(bench):
+            for number, way in enumerate(WAYS):
+                compare(bench, folder, place, way, wanted.messages // (1 + number), rounds=wanted.rounds)
+    return bench.end()
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
+from sidedoor import __version__
 from sidedoor.cli.main import COMMANDS, sidedoor
 from sidedoor.policy.decision import Step
 from sidedoor.policy.replies import REPLIES
@@ -176,8 +176,7 @@ def test_exit_codes_are_the_same_everywhere() -> None:
 
 
 def test_the_changelog_knows_this_version() -> None:
-    version = tomllib.loads(text(ROOT / "pyproject.toml"))["project"]["version"]
-    assert re.search(rf"^## \[{re.escape(version)}\]", text(ROOT / "CHANGELOG.md"), re.MULTILINE)
+    assert re.search(rf"^## \[{re.escape(__version__)}\]", text(ROOT / "CHANGELOG.md"), re.MULTILINE)
 
 
 # In the development guide the names in DuckDB are the engine's.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import click
 
 from sidedoor.cli import edge_parts as parts
 from sidedoor.cli import edge_store
+from sidedoor.cli.extras import needs_posix
 from sidedoor.cli.output import printable
 from sidedoor.errors import UsageError
 from sidedoor.policy.switches import SWITCHES
@@ -100,11 +100,10 @@ _file = click.Path(path_type=Path)
     "--max-connections", default=2_000, show_default=True, type=click.IntRange(1, 100_000), help="At the same time."
 )
 def edge_command(new_user: str | None, publish: bool, **given: object) -> int:
-    """Take mail over SMTP and answer each recipient as Exchange Online would."""
+    """Take mail over SMTP and answer each recipient as Exchange Online would. Needs a POSIX system."""
+    needs_posix("edge")
     if new_user is not None:
         return _new_user(new_user)
-    if sys.platform == "win32":
-        raise UsageError("the edge needs a POSIX system: signals, locks of files; run it on Linux, or in WSL")
     wanted = parts.Wanted(**given)  # type: ignore[arg-type]  # click has checked them
     if publish:
         click.echo(edge_store.publish(wanted))
