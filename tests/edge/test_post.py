@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,26 @@ def test_a_spool_is_adopted_once_its_owner_is_gone_and_given_back_when_it_is_emp
         await room.post.close()
         assert is_free(tmp_path / "spool.db")
         assert others.abandoned() == []  # nothing is in them
+
+    asyncio.run(run())
+
+
+def test_a_dead_machines_spool_goes_on_from_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As docs/edge.md says: the -wal file first, for all of its mail lies there."""
+
+    async def run() -> None:
+        dead = Store(tmp_path / "spool-dead.db")
+        dead.add([kept("left"), kept("behind")])  # and is not closed: its files are those of a process that was killed
+        for end in (".db", ".db-wal"):
+            shutil.copy(tmp_path / f"spool-dead{end}", tmp_path / f"copy{end}")
+        room = Room(tmp_path, monkeypatch)
+        room.post.start()
+        await room.looked()
+        for end in (".db-wal", ".db"):
+            (tmp_path / f"copy{end}").rename(tmp_path / f"spool-7{end}")
+        await room.until(lambda: sorted(room.carrier.got) == ["behind", "left"])
+        await room.post.close()
+        dead.close()
 
     asyncio.run(run())
 

@@ -10,13 +10,14 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from sidedoor.edge.spool.model import Kept
 from sidedoor.edge.spool.store import Store as Spool
 from sidedoor.store.model import HeldMessage
 from sidedoor.store.store import Store, open_store
 from sidedoor.store.tenant import TenantStore
+from tests.store.postgres import Postgres
 from tests.store.store_kit import DOMAIN, HOUR, NOW, held
 
 LATER = NOW + HOUR
@@ -193,6 +194,22 @@ def test_who_settles_waits_for_a_hand_over_that_its_dead_owner_left_open(url: st
         settled.set()
         thread.join(10)
     assert own == [frozenset({"m-1"})]
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_mail_is_synced_where_the_server_does_not_by_itself(url: str, server: Postgres) -> None:
+    name = url.rpartition("/")[2]
+    server.sql(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    with open_store(url) as store:
+        tenant, seen = store.tenant(DOMAIN), list[str]()
+
+        def note(connection: Connection) -> None:
+            seen.append(connection.exec_driver_sql("SHOW synchronous_commit").scalar_one())
+
+        event.listen(store._database.engine, "commit", note)
+        tenant.hold([held(1)])
+        tenant.unhold(["m-1"])
+    assert seen == ["on", "off"]
 
 
 def test_a_moment_of_release_counts_for_retries(store: Store, tmp_path: Path) -> None:

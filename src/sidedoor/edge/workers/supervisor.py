@@ -28,7 +28,7 @@ class Pace:
     starting: how long a worker may take to come up; silent: without a sign of life; ending: after SIGTERM.
     """
 
-    waits: Sequence[float] = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+    waits: Sequence[float] = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
     lived: float = 10.0
     starting: float = 120.0
     silent: float = 60.0
