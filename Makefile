@@ -35,6 +35,10 @@ journey: $(STAMPS)/dev ## walk from an open door to a closed one and back agains
 	@$(BIN)/python scripts/journey.py
 	@$(BIN)/python scripts/journey.py --forwarder
 
+release: $(STAMPS)/venv ## build wheel, sdist, SBOM and checksums into build/dist, and try the wheel in an empty environment
+	@$(BIN)/python -m pip install --quiet --editable '.[release]'
+	@$(BIN)/python scripts/release.py
+
 test: $(STAMPS)/dev $(STAMPS)/apt ## run all tests
 	@$(BIN)/python -m pytest -n 2 -rs
 
@@ -54,10 +58,6 @@ format: $(STAMPS)/dev ## let ruff format and mend what it can
 docs: $(STAMPS)/docs ## build the site of docs/ into build/site; warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict # with --quiet it would not notice warnings
 	@echo "The site lies in build/site: open build/site/index.html"
-
-release: $(STAMPS)/venv ## build wheel, sdist, SBOM and checksums into build/dist, and try the wheel in an empty environment
-	@$(BIN)/python -m pip install --quiet --editable '.[release]'
-	@$(BIN)/python scripts/release.py
 
 # parsedmarc has an environment of its own. Goals that were missed are in the table; `make` fails where a benchmark did.
 $(STAMPS)/bench: $(STAMPS)/dev pyproject.toml

@@ -46,7 +46,7 @@ sys.meta_path[:] = [Some(sys.meta_path[:])]
 for package in packages:
     module = importlib.import_module(f"sidedoor.{package}")
     for each in pkgutil.walk_packages(module.__path__, module.__name__ + "."):
-        if ".migrations" not in each.name:
+        if ".migrations" not in each.name and ".portable" not in each.name:  # Alembic's, and other engines'
             importlib.import_module(each.name)
 """
 
