@@ -1,0 +1,57 @@
+"""The tables that expressions are about, and the few functions that Ibis has no words for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import lru_cache
+
+import ibis
+import ibis.expr.types as ir
+
+from sidedoor.audit.engine.staging import TEXT_FACTS
+
+# A record as it lies in Parquet: `source` names the file it came from, `format` what that file is.
+RECORD: Mapping[str, str] = {
+    "key": "string",
+    "received_at": "timestamp(6)",
+    **dict.fromkeys(TEXT_FACTS, "string"),
+    "tenant_id": "string",
+    "source": "string",
+    "format": "string",
+}
+SMALL = "int16"  # classes; sums of them are cast back
+KEY_TYPES: Mapping[str, str] = {
+    "env": SMALL, "assumed": "boolean", "ip": SMALL, "rcpt": SMALL, "tls_state": "int8", "k_connector": "string",
+    "k_direction": "string", "own": "boolean", "k_entry": "string",
+}  # fmt: skip
+remembered = lru_cache(maxsize=256)
+"""For functions that make an expression, or compile one: what they were asked last is at hand."""
+
+
+def table(name: str, columns: Mapping[str, object]) -> ir.Table:
+    """The table `name`; the same object for the same columns, so that what is cached for it is found."""
+    return _table(name, tuple((column, str(kind)) for column, kind in columns.items()))
+
+
+@remembered
+def _table(name: str, columns: tuple[tuple[str, str], ...]) -> ir.Table:
+    return ibis.table(dict(columns), name=name)
+
+
+def builtin(name: str, returns: str, *values: ir.Value) -> ir.Value:
+    """A call of a function that the engine has and Ibis does not know."""
+
+    def function() -> None: ...
+
+    parameters = [inspect.Parameter(f"a{n}", inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in range(len(values))]
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call = ibis.udf.scalar.builtin(function, name=name, signature=(tuple(value.type() for value in values), returns))
+    result: ir.Value = call(*values)
+    return result
+
+
+def domain_of(text: ir.StringValue) -> ir.StringValue:
+    """The text behind the last @; NULL where there is no @."""
+    last = builtin("split_part", "string", text, ibis.literal("@"), ibis.literal(-1, "int32"))
+    return ibis.cases((text.contains("@"), last))
