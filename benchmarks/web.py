@@ -20,18 +20,38 @@ import sys
 import tempfile
 import time
 from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+from sidedoor.audit.engine.kept import KeptFlow
+from sidedoor.audit.facts import DecisionKey
 from sidedoor.audit.model import Audit, Coverage, DayCount, Readiness, Reason, Sender, Simulation, Verdict
 from sidedoor.audit.tenant import tenant_summary
 from sidedoor.evidence.tenant_files import read_tenant
+from sidedoor.plan.model import (
+    Action,
+    Because,
+    Blocker,
+    Change,
+    Choice,
+    ConnectorProposal,
+    ConnectorSettings,
+    Method,
+    Plan,
+    Replay,
+    Stage,
+    Tally,
+    TenantFacts,
+)  # fmt: skip
+from sidedoor.plan.what_if import classes_with
 from sidedoor.policy.decision import Submission
+from sidedoor.report import plan_json, whatif_json
 from sidedoor.report.writer import write_all
 from sidedoor.store.changes import Changes, RunEnd
 from sidedoor.store.model import Alert, Baseline, Decision, Finding, KnownSender, Severity, Word
 from sidedoor.store.store import open_store
-from sidedoor.tenant.snapshot import TenantSnapshot
+from sidedoor.tenant.snapshot import ConnectorKind, TenantSnapshot
 from sidedoor.watch import baseline_json, seen
 from sidedoor.watch.seen import Seen, SeenSender
 from sidedoor.watch.sight import Baseline as Accepted
@@ -45,9 +65,13 @@ REASONS = tuple(
     Reason(f"reason-{n}", f"A sentence of evidence, number {n}, as long as they usually are in a report.", w)
     for n, w in enumerate((4.0, 2.5, 1.5, 1.0, 0.8, -0.3, -0.3, 0.0))
 )
+DOMAINS = ["contoso.com", *(f"d{n}.example" for n in range(49))]
 DOOR = {
-    "AcceptedDomain.json": [{"DomainName": "contoso.com", "DomainType": "Authoritative", "MatchSubDomains": False,
-                             "Default": True, "InitialDomain": False}],
+    "AcceptedDomain.json": [
+        {"DomainName": name, "DomainType": "Authoritative", "MatchSubDomains": False, "Default": False,
+         "InitialDomain": False}
+        for name in DOMAINS
+    ],
     "OrganizationConfig.json": {"Name": "contoso.onmicrosoft.com", "RejectDirectSend": False},
     "InboundConnector.json": [],
 }  # fmt: skip
@@ -83,8 +107,57 @@ def made(folder: Path, senders: int) -> Workspace:
     places = {each.id: frozenset((f"203.0.{n}.1", "contoso.com") for n in range(5)) for each in many}
     told = Seen("x", NOW, {each.id: SeenSender(daily, places[each.id]) for each in many})
     (workspace.report / seen.NAME).write_bytes(seen.dump(told))
+    (workspace.report / "plan").mkdir()
+    _plan(workspace.report / "plan", many, snapshot)
     _fill(workspace, many, snapshot)
     return workspace
+
+
+def _plan(folder: Path, many: tuple[Sender, ...], snapshot: TenantSnapshot) -> None:
+    """What a what-if asks: a connector with 100 addresses for each of 50 domains, and three flows of each sender,
+    which are 300 different keys of a decision."""
+    proposals = [
+        ConnectorProposal(
+            Action.CREATE, f"Connector {n}", ConnectorKind.PARTNER,
+            ConnectorSettings(True, (name,), tuple(f"198.51.{n}.{m}" for m in range(100)), restrict_to_addresses=True),
+            (), (),
+        )
+        for n, name in enumerate(DOMAINS)
+    ]  # fmt: skip
+    classes = classes_with(snapshot, proposals)
+    domains = [classes.domains.of(name) for name in DOMAINS]
+    addresses = [classes.addresses.of(ip_address(f"198.51.{n}.{n}")) for n in range(len(DOMAINS))]
+    flows = [
+        KeptFlow(
+            DecisionKey(domains[n % 50], False, (addresses[n % 50], 0, addresses[(n + 1) % 50])[part], domains[0],
+                        n // 50 % 2, "", None, True),
+            each.id, each.messages // 3,
+        )
+        for n, each in enumerate(many)
+        for part in range(3)
+    ]  # fmt: skip
+    (folder / plan_json.NAME).write_bytes(plan_json.dump(_made(many, proposals)))
+    (folder / whatif_json.NAME).write_bytes(whatif_json.dump(proposals, flows, ()))
+
+
+def _made(many: tuple[Sender, ...], proposals: list[ConnectorProposal]) -> Plan:
+    """A plan in which a third of the senders has to move."""
+    moving = [each for each in many if each.assessment is Verdict.LEGITIMATE]
+    choices = tuple(
+        Choice(each.id, each.name, each.assessment, Method.LOCAL_RELAY, (Because("x", "a reason"),), (), False,
+               each.messages, each.recipients, (), ("contoso.com",), each.mail_from, None)
+        for each in many
+    )  # fmt: skip
+    steps = [
+        Change(n, Stage.MIGRATE, each.name, "its owner moves it", "back", (each.id,)) for n, each in enumerate(moving)
+    ]
+    steps += [Change(len(steps) + n, Stage.CONNECTORS, each.name, "made", "back") for n, each in enumerate(proposals)]
+    blockers = tuple(Blocker("undecided", each.id, each.name) for each in many if each.assessment is Verdict.UNCLEAR)
+    none = Tally()
+    return Plan(
+        NOW, TenantFacts("contoso", tuple(DOMAINS), False, "x"), (NOW, NOW), choices, tuple(proposals), (), (),
+        tuple(steps), (), Replay(0, 0, none, none, none, 0, 0, 0, 0, 0, 0, 0, 0, ()), (), False, blockers,
+    )  # fmt: skip
 
 
 def _audit(many: tuple[Sender, ...], snapshot: TenantSnapshot) -> Audit:
@@ -168,12 +241,15 @@ def serve(folder: Path) -> tuple[subprocess.Popen[str], str]:
     raise SystemExit("the server did not start")
 
 
+CONNECTORS = "&".join(f"connector=Connector+{n}" for n in range(25))
 PAGES = {
     "today": "", "senders": "/senders", "senders, searched": "/senders?q=device199+contoso",
     "senders, filtered and sorted": "/senders?assessment=unclear&refused=yes&order=last-seen",
     "senders, last page": "/senders?page=400&size=50", "senders, 200 a page": "/senders?size=200",
     "one sender": "/senders/k000000002a", "plan": "/plan", "alerts": "/alerts", "trail": "/trail",
     "settings": "/settings",
+    "what-if, closed": "/what-if",
+    "what-if, 25 connectors": f"/what-if?asked=true&reject=true&{CONNECTORS}",
 }  # fmt: skip
 
 

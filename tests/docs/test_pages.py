@@ -167,6 +167,7 @@ QUIET = {
     "explain": ["explain", "scan.eml", "--tenant", "export"],
     "spf": ["spf", "contoso.com", "--dns", "export/zones"],
     "quarantine": ["quarantine", "list", "--spool", "spool"],
+    "alerts": ["alerts", "list", "workspace"],
     "demo": ["demo", "made", "--rows", "1000"],
 }
 
@@ -191,6 +192,8 @@ def test_who_connects_to_nobody_does_not(
 
         (tmp_path / "spool").mkdir()
         Store(tmp_path / "spool" / "spool.db").close()
+    if name == "alerts":
+        assert main(["init", "contoso.com", "-o", "workspace"]) == 0
     if name == "plan":
         (tmp_path / "report").unlink()
         (tmp_path / "report").mkdir()

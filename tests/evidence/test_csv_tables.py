@@ -111,6 +111,11 @@ def test_bytes_of_another_encoding_are_an_error_that_says_so(tmp_path: Path) -> 
         assert len(rows) == 40_001
 
 
+def test_a_row_of_empty_cells_between_tabs_is_a_row_and_a_blank_line_is_none(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, "a\tb\tc\n1\t2\t3\n\t\t\n\n \t \t \n\t\n4\t5\t6\n")
+    assert rows == [(1, ["1", "2", "3"]), (2, ["", "", ""]), (3, [" ", " ", " "]), (4, ["4", "5", "6"])]
+
+
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=20)
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from fastapi.routing import APIRoute
+from starlette.testclient import TestClient
 
+from sidedoor.edge.spool.store import Store
 from sidedoor.store.store import open_store
 from sidedoor.watch.workspace import open_workspace
 from sidedoor.web.access import bearer, links
@@ -21,6 +23,7 @@ from sidedoor.web.access.guard import MOST_BODY, Reach
 from sidedoor.web.access.needs import needed
 from sidedoor.web.access.roles import Grant, Role
 from sidedoor.web.app import ROUTERS, make_app
+from sidedoor.web.service.planning import step_id
 from tests.web import busy
 from tests.web.kit import HOST, ORIGIN, Served, csrf, served
 
@@ -47,8 +50,6 @@ def filled(two: Served, path: str) -> str:
     book = tenant.book()
     assert book is not None
     assert book.plan is not None
-    from sidedoor.web.service.planning import step_id
-
     values = {
         "tenant": "contoso.com", "key": book.audit.senders[0].id, "alert_id": "a0001", "message_id": "m0",
         "step": step_id(book.plan.changes[0]), "folder": "scripts", "name": "10-check.ps1", "token_id": "abc",
@@ -61,8 +62,6 @@ def state(two: Served) -> list[object]:
     """All that a change would change."""
     stores = [tenant.store for tenant in two.site.tenants.values()]
     spool = Path(two.site.tenants["contoso.com"].workspace.folder) / "spool.db"
-    from sidedoor.edge.spool.store import Store
-
     held = Store(spool)
     rows = [row.id for row in held.quarantine()]
     held.close()
@@ -256,8 +255,6 @@ def test_every_answer_says_what_a_browser_may_do(two: Served) -> None:
 
 
 def test_with_tls_the_cookie_is_bound_to_the_host(two: Served) -> None:
-    from starlette.testclient import TestClient
-
     origin = "https://sidedoor.contoso.com"
     browser = TestClient(make_app(two.site, Reach(frozenset({origin}))), base_url=origin, follow_redirects=False)
     token = links.make_link(two.site.sessions, "anna", Role.READER, two.clock())
@@ -421,8 +418,6 @@ def test_no_secret_stands_in_pages_or_logs(two: Served, caplog: pytest.LogCaptur
 
 
 def test_what_goes_wrong_inside_is_not_told(two: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    from starlette.testclient import TestClient
-
     workspace = open_workspace(two.site.tenants["contoso.com"].workspace.folder)
     (workspace.report / "report.json").write_text("{")
     browser = two.browser(Role.ADMIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -93,15 +94,13 @@ def test_before_the_first_run_nothing_can_be_accepted(filled: Served) -> None:
     token = csrf(browser.get(f"{BASE}/a0003").text)
     answer = browser.post(f"{BASE}/a0003/accept", data={"csrf": token})
     assert answer.status_code == 409
-    assert "no run has ended yet" in answer.text
+    assert "no run has come to its end yet" in answer.text
 
 
 def ended(page: Served, at: datetime) -> None:
     """A run has ended that saw RejectDirectSend off, where it was on."""
     tenant = page.site.tenants["contoso.com"]
     snapshot = tenant_json.read(tenant.workspace.report).snapshot
-    from dataclasses import replace
-
     before = Accepted(NOW - timedelta(days=30), {}, replace(snapshot, reject_direct_send=True), {}, closed_since=NOW)
     around = Surroundings(at, at, replace(snapshot, reject_direct_send=False))
     number = tenant.store.begin_run(at)
@@ -123,7 +122,7 @@ def test_accepting_takes_it_into_the_baseline(filled: Served) -> None:
     kept = tenant.store.baseline()
     assert kept is not None
     assert baseline_json.decode(kept.body).snapshot.reject_direct_send is False
-    assert [entry.what for entry in tenant.store.trail(limit=1)] == ["accept"]
+    assert "accept" in [entry.what for entry in tenant.store.trail(limit=2)]
     assert "RejectDirectSend was true" not in browser.get("/t/contoso.com/settings").text
     found = tenant.store.alert("a0001")
     assert found is not None

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from sidedoor.web.access.access import COOKIE
 from sidedoor.web.access.roles import Grant, Role
 from sidedoor.web.settings import ClaimGrant, Oidc, WebSettings
-from tests.web.issuer import CLIENT, KEYS, SECRET, Code, Issuer, asked_for, issuing
+from tests.web.issuer import CLIENT, KEYS, SECRET, Code, Issuer, asked_for, issuing, signed
 from tests.web.kit import ORIGIN, Served, served
 from tests.web.world import empty_workspace
 
@@ -162,8 +162,6 @@ def test_nobody_else_is_let_in(site: Served, issuer: Issuer, attack: str) -> Non
 
 def test_a_changed_signature(site: Served, issuer: Issuer) -> None:
     dance = Dance(site, issuer)
-    from tests.web.issuer import signed
-
     code = dance.code()
     assert dance.back(replace(code, raw=tampered(signed(code)))).status_code == 403
 

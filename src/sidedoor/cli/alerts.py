@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _PATH = click.Path(path_type=Path)
 _VIA = "cli"
 _LONGEST = 366
+_TITLE = 76
 
 
 @click.group("alerts")
@@ -43,7 +44,7 @@ def list_command(workspace: Path, everything: bool, as_json: bool) -> int:
     from sidedoor.watch.rounds import alert_json
 
     for alert in found:
-        click.echo(json.dumps(alert_json(alert), ensure_ascii=True) if as_json else printable(_line(alert)))
+        click.echo(json.dumps(alert_json(alert), ensure_ascii=True) if as_json else _listed(alert))
     if not found and not as_json:
         click.echo("No alert is open.")
     return 0
@@ -57,7 +58,7 @@ def show_command(workspace: Path, alert_id: str) -> int:
     with opened(workspace) as (_, store):
         alert = _there(store, alert_id)
     finding = alert.finding
-    for line in (_line(alert), finding.text, f"Do: {finding.advice}"):
+    for line in (_line(alert), finding.title, finding.text, f"Do: {finding.advice}"):
         click.echo(printable(line))
     for name, value in finding.evidence:
         click.echo(printable(f"  {name}: {value}"))
@@ -132,7 +133,14 @@ def _there(store: TenantStore, alert_id: str) -> Alert:
     return found[0]
 
 
+def _listed(alert: Alert) -> str:
+    """Two lines of a terminal."""
+    from sidedoor.report.text import shorten
+
+    return f"{_line(alert)}\n    {shorten(alert.finding.title, _TITLE)}"
+
+
 def _line(alert: Alert) -> str:
     finding = alert.finding
     state = "over" if alert.recovered_at else "known" if alert.acknowledged_at else "open"
-    return f"{alert.id[:8]}  {finding.severity.value:<8}  {state:<5}  {alert.raised_at:%Y-%m-%d %H:%M}  {finding.title}"
+    return f"{alert.id[:8]}  {finding.severity.value:<8}  {state:<5}  {alert.raised_at:%Y-%m-%d %H:%M}  {finding.kind}"

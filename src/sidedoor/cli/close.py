@@ -13,6 +13,7 @@ import click
 
 from sidedoor.cli.live import live_settings, signed_in
 from sidedoor.cli.output import printable
+from sidedoor.cli.plan import report_of
 from sidedoor.cli.sign_in import sign_in_options
 from sidedoor.errors import InputError, UnreachableError, UsageError
 
@@ -80,7 +81,7 @@ def close_command(
     reads the setting back, probes the door, and records both states beside the plan. Exits with 1 where it was not
     closed.
     """
-    say = partial(_say, "close")
+    say, report = partial(_say, "close"), report_of(report)
     with signed_in(given, say) as exchange:
         ahead = Ahead(probe=not no_probe, **given)
         planned = _planned(report, decisions, catalogue)
@@ -112,7 +113,7 @@ def close_command(
 @_ENDPOINT
 def reopen_command(report: Path, **given: Any) -> int:
     """Switch RejectDirectSend off again, as it was before close, and record both states in REPORT_DIR/plan."""
-    say = partial(_say, "reopen")
+    say, report = partial(_say, "reopen"), report_of(report)
     if not report.is_dir():
         raise InputError(str(report), "no folder", "the report's folder that close was given")
     with signed_in(given, say) as exchange:

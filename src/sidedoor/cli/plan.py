@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sidedoor.cli.extras import needs
+
 if TYPE_CHECKING:
+    from sidedoor.audit.engine.kept import KeptHistory
     from sidedoor.plan.model import Plan
     from sidedoor.plan.words import Words
     from sidedoor.report.kept_report import KeptReport
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
 EXIT_NOT_READY = 1
 _PATH = click.Path(path_type=Path)
+_WORKSPACE = "sidedoor.toml"
 
 
 @click.command("plan")
@@ -31,13 +36,15 @@ def plan_command(
     """Plan how each honest sender of an audit's report gets in once the door is closed.
 
     Applies the plan to the same history, and writes plan.json, PowerShell scripts, letters to the senders' owners and
-    hunting queries. Changes nothing in any tenant.
+    hunting queries. Changes nothing in any tenant. REPORT_DIR may be a workspace: then its history counts, and what
+    people decided on the page.
     """
-    from sidedoor.report.plan_json import NAME, dump
+    from sidedoor.report.plan_folder import write_plan
 
+    report = report_of(report)
     folder = output or report / "plan"
     plan, _, _ = plan_of(report, words_of(report, decisions), catalogue)
-    _write(folder, {NAME: dump(plan)}, plan)
+    write_plan(folder, plan)
     if not quiet:
         from rich.console import Console
 
@@ -47,17 +54,41 @@ def plan_command(
     return EXIT_NOT_READY if require_ready and not plan.ready else 0
 
 
+def report_of(path: Path) -> Path:
+    """The folder of a report: the path itself, or the one in a workspace."""
+    return path / "report" if (path / _WORKSPACE).is_file() else path
+
+
+def _workspace_of(report: Path) -> Path | None:
+    return report.parent if (report.parent / _WORKSPACE).is_file() else None
+
+
 def words_of(report: Path, decisions: Path | None) -> Words:
-    """plan.toml's words, if there is one."""
+    """plan.toml's words, if there is one; of a workspace what people decided besides."""
     from sidedoor.plan.words import NO_WORDS, read_words
 
+    workspace = _workspace_of(report)
+    if workspace is not None and decisions is None:
+        with needs("the plan of a workspace", "watch"):
+            from sidedoor.watch.planning import said_of
+        return said_of(workspace)
     path = decisions or report / "plan.toml"
     return read_words(path) if decisions is not None or path.exists() else NO_WORDS
 
 
+def _history_of(report: Path) -> AbstractContextManager[KeptHistory]:
+    """The messages of an audit; of a workspace its history."""
+    from sidedoor.audit.engine.kept import open_kept
+    from sidedoor.audit.history import kept_days
+
+    workspace = _workspace_of(report)
+    if workspace is not None and not (report / "messages.parquet").exists():
+        return kept_days(workspace / "history", report)
+    return open_kept(report / "messages.parquet")
+
+
 def plan_of(folder: Path, words: Words, catalogue: Path | None) -> tuple[Plan, KeptSettings, KeptReport]:
     """The plan of a report's folder, with what it was made from."""
-    from sidedoor.audit.engine.kept import open_kept
     from sidedoor.catalogue.catalogue import load_catalogue
     from sidedoor.errors import InputError
     from sidedoor.plan.run import Question, make_plan
@@ -67,7 +98,7 @@ def plan_of(folder: Path, words: Words, catalogue: Path | None) -> tuple[Plan, K
     if settings.generated_at != report.generated_at:
         found = f"settings of {settings.generated_at.isoformat()}, and report.json of {report.generated_at.isoformat()}"
         raise InputError(str(folder / tenant_json.NAME), found, "the files of one audit, as it wrote them")
-    with open_kept(folder / "messages.parquet") as history:
+    with _history_of(folder) as history:
         plan = make_plan(
             Question(
                 report.senders, history, settings.snapshot, settings.switches, words, load_catalogue(catalogue),
@@ -75,17 +106,3 @@ def plan_of(folder: Path, words: Words, catalogue: Path | None) -> tuple[Plan, K
             )
         )  # fmt: skip
     return plan, settings, report
-
-
-def _write(folder: Path, files: dict[str, bytes], plan: Plan) -> None:
-    """All files whole or none; what an earlier plan wrote and this one does not goes, so that nobody runs it."""
-    from sidedoor.plan.script.files import is_ours, plan_files
-    from sidedoor.report.atomic import write_files
-
-    made = files | plan_files(plan)
-    write_files({folder / name: data for name, data in made.items()})
-    for part in ("scripts", "owners", "hunting"):
-        found = (folder / part).iterdir() if (folder / part).is_dir() else ()
-        for path in found:
-            if f"{part}/{path.name}" not in made and is_ours(f"{part}/{path.name}"):
-                path.unlink(missing_ok=True)

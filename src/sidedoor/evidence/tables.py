@@ -124,8 +124,8 @@ def split_rows(lines: Iterator[str], layout: Layout) -> Iterator[tuple[int, list
         text = pending.popleft() if pending else next(lines, "")
         if not text:
             return
-        if not text.strip():
-            continue
+        if not text.strip() and (width == 1 or text.count(layout.delimiter) != width - 1):
+            continue  # a line of as many tabs as the header has is a row of empty cells
         number += 1
         joined = _joined(text, pending, lines) if text.count('"') % 2 else text
         cells = None if len(joined) > _MAX_ROW or "\0" in joined else _parsed(joined, dialect)

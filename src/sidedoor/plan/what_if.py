@@ -12,10 +12,12 @@ from ipaddress import IPv4Network
 
 from sidedoor.audit.classes import Classes, classes_of
 from sidedoor.audit.engine.kept import KeptFlow
+from sidedoor.audit.facts import DecisionKey
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.plan.apply import applied
-from sidedoor.plan.door import AS_IT_WAS, Coming, Door, door_with, outcome_of
+from sidedoor.plan.door import Coming, Door, door_with, outcome_of
 from sidedoor.plan.model import ConnectorProposal, Tally
+from sidedoor.policy.decision import Decision
 from sidedoor.policy.switches import Switches
 from sidedoor.tenant.snapshot import TenantSnapshot
 
@@ -59,29 +61,34 @@ class WhatIf:
     ) -> None:  # fmt: skip
         """flows: counted under `classes_with(snapshot, proposals)`."""
         self.snapshot, self.switches, self.proposals = snapshot, switches, tuple(proposals)
-        self._flows, self._filters = flows, filters
+        self._filters = filters
         self._classes = classes_with(snapshot, proposals)
-        self._doors: dict[tuple[object, frozenset[str]], Door] = {}
+        numbers: dict[DecisionKey, int] = {}
+        self._flows: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        for flow in flows:
+            self._flows[flow.sender].append((numbers.setdefault(flow.key, len(numbers)), flow.messages))
+        self._keys = tuple(numbers)
+        self._told: dict[tuple[object, frozenset[str]], _Told] = {}
 
     @property
     def messages(self) -> int:
         """All of them."""
-        return sum(flow.messages for flow in self._flows)
+        return sum(messages for rows in self._flows.values() for _, messages in rows)
 
     def answer(self, *, reject: bool, connectors: Iterable[str]) -> WhatIfAnswer:
         """With RejectDirectSend as said, and of the proposals those of these names; names of none are passed over."""
         names = frozenset(connectors)
         chosen = [each for each in self.proposals if each.name in names]
-        today, then = self._door(self.snapshot.reject_direct_send, ()), self._door(reject, chosen)
+        today, then = self._asked(self.snapshot.reject_direct_send, ()), self._asked(reject, chosen)
         shows = {
             sender: each.settings.certificate_name
             for each in chosen if each.settings.certificate_name and not each.lockdown
             for sender in each.senders
         }  # fmt: skip
-        counts: defaultdict[str, _Counts] = defaultdict(_Counts)
-        for flow in self._flows:
-            counts[flow.sender].add(flow, today, then, shows.get(flow.sender))
-        answers = [count.answer(sender) for sender, count in counts.items()]
+        answers = []
+        for sender, rows in self._flows.items():
+            outcomes = then if sender not in shows else self._showing(then, rows, Coming(certificate=shows[sender]))
+            answers.append(_answer(sender, rows, today, outcomes))
         answers.sort(
             key=lambda each: (-abs(each.then.refused - each.today.refused), -each.then.undetermined, each.sender)
         )
@@ -89,53 +96,71 @@ class WhatIf:
             _sum(each.today for each in answers), _sum(each.then for each in answers), tuple(answers)
         )  # fmt: skip
 
-    def _door(self, reject: Fact[bool], chosen: Sequence[ConnectorProposal]) -> Door:
-        """Doors remember what they decided, so those asked about last are kept."""
+    def _asked(self, reject: Fact[bool], chosen: Sequence[ConnectorProposal]) -> _Told:
+        """What a door says to each key; those asked about last are kept."""
         key = (reject if not isinstance(reject, Unknown) else None, frozenset(each.name for each in chosen))
-        if key not in self._doors:
-            if len(self._doors) >= _MOST_DOORS:
-                self._doors.pop(next(iter(self._doors)))
-            self._doors[key] = door_with(
-                self.snapshot, self.switches, self._classes, chosen, self._filters, reject=reject
-            )
-        return self._doors[key]
+        if key not in self._told:
+            if len(self._told) >= _MOST_DOORS:
+                self._told.pop(next(iter(self._told)))
+            door = door_with(self.snapshot, self.switches, self._classes, chosen, self._filters, reject=reject)
+            self._told[key] = _Told(door, [_said(door.decide(each)) for each in self._keys])
+        return self._told[key]
+
+    def _showing(self, then: _Told, rows: Sequence[tuple[int, int]], coming: Coming) -> _Told:
+        """The same for a sender that a chosen connector asks for a certificate, where it may have used TLS."""
+        said: dict[int, _Said] = {
+            number: then.said[number]
+            if self._keys[number].tls == 0
+            else _said(then.door.decide(self._keys[number], coming))
+            for number, _ in rows
+        }
+        return _Told(then.door, said)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A door's word on a key. outcome: 0 accepted, 1 refused, 2 undetermined. code: of a refusal."""
+
+    outcome: int
+    code: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A door, and what it said, by the number of the key."""
+
+    door: Door
+    said: Sequence[_Said] | Mapping[int, _Said]
+
+
+_OUTCOMES = ("accepted", "refused", "undetermined")
+
+
+def _said(decision: Decision) -> _Said:
+    outcome = _OUTCOMES.index(outcome_of(decision))
+    code = str(decision.reply.enhanced) if outcome == 1 else ""
+    return _Said(outcome, code, tuple(decision.missing) if outcome == 2 else ())
+
+
+def _answer(sender: str, rows: Sequence[tuple[int, int]], today: _Told, then: _Told) -> SenderAnswer:
+    before, after = [0, 0, 0], [0, 0, 0]
+    codes: dict[str, int] = {}
+    missing: set[str] = set()
+    for number, messages in rows:
+        said = then.said[number]
+        before[today.said[number].outcome] += messages
+        after[said.outcome] += messages
+        if said.code:
+            codes[said.code] = codes.get(said.code, 0) + messages
+        elif said.missing:
+            missing.update(said.missing)
+    return SenderAnswer(sender, Tally(*before), Tally(*after), codes, tuple(sorted(missing)))
 
 
 def classes_with(snapshot: TenantSnapshot, proposals: Sequence[ConnectorProposal]) -> Classes:
     """The classes that the settings of today and all proposals tell apart."""
     return classes_of(applied(snapshot, proposals))
-
-
-@dataclass(slots=True)
-class _Counts:
-    """Messages of one sender by outcome."""
-
-    today: dict[str, int] = field(default_factory=dict)
-    then: dict[str, int] = field(default_factory=dict)
-    codes: dict[str, int] = field(default_factory=dict)
-    missing: set[str] = field(default_factory=set)
-
-    def add(self, flow: KeptFlow, today: Door, then: Door, shown: str | None) -> None:
-        """One flow. shown: the certificate that a chosen connector asks it for."""
-        number = flow.messages
-        coming = Coming(certificate=shown) if shown and flow.key.tls != 0 else AS_IT_WAS
-        before, after = outcome_of(today.decide(flow.key)), then.decide(flow.key, coming)
-        outcome = outcome_of(after)
-        self.today[before] = self.today.get(before, 0) + number
-        self.then[outcome] = self.then.get(outcome, 0) + number
-        if outcome == "refused":
-            code = str(after.reply.enhanced)
-            self.codes[code] = self.codes.get(code, 0) + number
-        elif outcome == "undetermined":
-            self.missing.update(after.missing)
-
-    def answer(self, sender: str) -> SenderAnswer:
-        """As a value."""
-        return SenderAnswer(sender, _tally(self.today), _tally(self.then), self.codes, tuple(sorted(self.missing)))
-
-
-def _tally(counts: Mapping[str, int]) -> Tally:
-    return Tally(counts.get("accepted", 0), counts.get("refused", 0), counts.get("undetermined", 0))
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:

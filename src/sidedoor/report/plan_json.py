@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from sidedoor.errors import InputError
 from sidedoor.plan.model import Plan
 from sidedoor.report.plain import plain
 from sidedoor.report.words import iso
@@ -32,17 +29,6 @@ def dump(plan: Plan) -> bytes:
     else:
         text = "{\n" + ",\n".join(f"{_line(key)}: {_items(value)}" for key, value in body.items()) + "\n}"
     return (text + "\n").encode("ascii")
-
-
-def made_at(folder: Path) -> datetime | None:
-    """When the plan in a folder was made; None where there is none. Raises InputError."""
-    path = folder / NAME
-    try:
-        return datetime.fromisoformat(json.loads(path.read_bytes())["generated_at"])
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(str(path), f"something else ({str(error)[:100]})", f"a plan ({SCHEMA})") from error
 
 
 def _items(value: Any) -> str:

@@ -116,7 +116,7 @@ def _read(workspace: Workspace, tools: Tools, asked: Asked, learned: Learned) ->
         source.path for source in history.sources() if "cut off" in source.note or "truncated" in source.note
     )
     name = fingerprint(asked)
-    _, last = in_force(workspace)
+    last = _last_seen(workspace)
     if not history.days() or (last is not None and not days and not added and last.fingerprint == name):
         return
     if last is not None and _dns_is_out(workspace, asked) and now - last.generated_at < _DNS_PATIENCE:
@@ -134,6 +134,15 @@ def _forget(workspace: Workspace, history: History, now: datetime) -> tuple[str,
 def _dns_is_out(workspace: Workspace, asked: Asked) -> bool:
     """Whether DNS was asked and did not tell what verdicts rest on."""
     return bool(asked.dns.spf_unknown) and not workspace.settings.dns.offline
+
+
+def _last_seen(workspace: Workspace) -> Seen | None:
+    """What the last answer rested on; None where there is none, or none of this version."""
+    try:
+        with workspace.publishing():
+            return seen_file.read(workspace.report)
+    except InputError:
+        return None
 
 
 def in_force(workspace: Workspace) -> tuple[KeptReport | None, Seen | None]:

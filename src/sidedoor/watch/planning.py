@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from sidedoor.audit.engine.kept import KeptHistory
 from sidedoor.audit.history import kept_days
 from sidedoor.audit.model import Verdict
 from sidedoor.catalogue.catalogue import load_catalogue
-from sidedoor.errors import InputError
 from sidedoor.plan.lockdown import filter_networks, lockdown
 from sidedoor.plan.model import Method, Plan
 from sidedoor.plan.run import Question, make_plan
-from sidedoor.plan.script.files import plan_files
 from sidedoor.plan.what_if import classes_with
 from sidedoor.plan.words import NO_WORDS, SenderWord, Words, read_words
 from sidedoor.report import kept_report, plan_json, tenant_json, whatif_json
-from sidedoor.report.atomic import write_files
+from sidedoor.report.kept_report import KeptReport
+from sidedoor.report.plan_folder import write_plan
 from sidedoor.report.tenant_json import KeptSettings
 from sidedoor.store.model import Decision, Word
+from sidedoor.store.store import open_store
 from sidedoor.store.tenant import TenantStore
 from sidedoor.watch import seen
 from sidedoor.watch.seeing import answer_of
-from sidedoor.watch.workspace import Workspace
+from sidedoor.watch.workspace import Workspace, open_workspace
 
 FOLDER = "plan"
+_MADE = "plan"  # the store's value: what the plan in place rests on
 
 
 def replan(workspace: Workspace, store: TenantStore, now: datetime) -> Plan:
@@ -35,9 +37,8 @@ def replan(workspace: Workspace, store: TenantStore, now: datetime) -> Plan:
     Raises InputError where there is no report yet, or it lacks what a plan rests on.
     """
     settings, report = tenant_json.read(workspace.report), kept_report.read(workspace.report)
-    decisions = store.decisions()
-    answer = answer_of(report, seen.read(workspace.report), store.known_senders(), decisions)
-    words = words_of(workspace, decisions, answer.keys)
+    rests_on = _rests_on(workspace, store, report.generated_at)
+    words = _words(workspace, store, report)
     with kept_days(workspace.history, workspace.report) as history:
         catalogue = workspace.settings.inputs.catalogue
         question = Question(
@@ -46,10 +47,9 @@ def replan(workspace: Workspace, store: TenantStore, now: datetime) -> Plan:
         )  # fmt: skip
         plan = make_plan(question)
         asked = _what_if(settings, words, plan, history)
-    folder = workspace.report / FOLDER
-    files = {plan_json.NAME: plan_json.dump(plan), whatif_json.NAME: asked} | plan_files(plan)
     with workspace.publishing():
-        write_files({folder / name: data for name, data in files.items()})
+        write_plan(workspace.report / FOLDER, plan, {whatif_json.NAME: asked})
+    store.put_value(_MADE, rests_on)
     return plan
 
 
@@ -61,6 +61,19 @@ def _what_if(settings: KeptSettings, words: Words, plan: Plan, history: KeptHist
         proposals.append(lock)
     flows = history.flows(classes_with(settings.snapshot, proposals))
     return whatif_json.dump(proposals, flows, filter_networks(settings.snapshot, words.filter))
+
+
+def said_of(folder: Path) -> Words:
+    """What people said about the senders of a workspace's report. Raises InputError."""
+    workspace = open_workspace(folder)
+    with open_store(workspace.store_url) as store:
+        return _words(workspace, store.tenant(workspace.name), kept_report.read(workspace.report))
+
+
+def _words(workspace: Workspace, store: TenantStore, report: KeptReport) -> Words:
+    decisions = store.decisions()
+    answer = answer_of(report, seen.read(workspace.report), store.known_senders(), decisions)
+    return words_of(workspace, decisions, answer.keys)
 
 
 def words_of(workspace: Workspace, decisions: Mapping[str, Decision], keys: Mapping[str, str]) -> Words:
@@ -87,13 +100,20 @@ def _word(word: SenderWord, said: Decision) -> SenderWord:
     )
 
 
-def stale(workspace: Workspace, store: TenantStore) -> bool:
-    """Whether the plan in place is older than the report or than what people decided."""
-    try:
-        made = plan_json.made_at(workspace.report / FOLDER)
-        report = kept_report.read(workspace.report)
-    except InputError:
+def stale(workspace: Workspace, store: TenantStore, report_at: datetime) -> bool:
+    """Whether the plan in place is not of the report of that time, or older than what people decided."""
+    if not (workspace.report / FOLDER / plan_json.NAME).exists():
         return True
-    if made is None or made < report.generated_at:
-        return True
-    return any(each.at is not None and each.at > made for each in store.decisions().values())
+    return bool(store.value(_MADE) != _rests_on(workspace, store, report_at))
+
+
+def _rests_on(workspace: Workspace, store: TenantStore, report_at: datetime) -> dict[str, str]:
+    """Of which report and which words a plan is made."""
+    said = workspace.folder / "plan.toml"
+    words = str(said.stat().st_mtime_ns) if said.exists() else ""
+    return {"report": report_at.isoformat(), "said": _last_word(store), "words": words}
+
+
+def _last_word(store: TenantStore) -> str:
+    """When somebody decided something last."""
+    return max((each.at.isoformat() for each in store.decisions().values() if each.at is not None), default="")

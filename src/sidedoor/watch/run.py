@@ -76,7 +76,8 @@ def run(workspace: Workspace, store: TenantStore, tools: Tools) -> Outcome:
 
 def _plan(workspace: Workspace, store: TenantStore, tools: Tools, outcome: Outcome) -> None:
     """The plan again, where the report or what people decided is newer. What it lacks is a note, no failure."""
-    if outcome.learned.report is None or not stale(workspace, store):
+    report = outcome.learned.report
+    if report is None or not stale(workspace, store, report.generated_at):
         return
     tools.progress.step("planning")
     try:
@@ -100,7 +101,8 @@ def _run(workspace: Workspace, store: TenantStore, tools: Tools, outcome: Outcom
     answer = answer_of(learned.report, learned.seen, store.known_senders(), store.decisions())
     surroundings = _surroundings(now, learned, around)
     sight = sight_of(answer, store.decisions(), surroundings, around.bounces)
-    baseline = baseline_of(store) or first(sight)
+    before = baseline_of(store)
+    baseline = before or first(sight)
     thresholds = workspace.settings.alerts.thresholds
     found = find(sight, baseline, thresholds)
     changed = advance(
@@ -111,7 +113,7 @@ def _run(workspace: Workspace, store: TenantStore, tools: Tools, outcome: Outcom
     _note(outcome, learned, around, sight)
     said = tuple(outcome.notes[:_MOST_SAID])
     end = RunEnd(number, max(now, tools.now()), "incomplete" if sight.untold else "done", said)
-    _apply(store, outcome, changed, answer, surroundings, after, end)
+    _apply(store, outcome, changed, answer, surroundings, None if after == before else after, end)
 
 
 def _surroundings(now: datetime, learned: Learned, around: Around) -> Surroundings:
@@ -135,7 +137,7 @@ def _note(outcome: Outcome, learned: Learned, around: Around, sight: Sight) -> N
 
 def _apply(  # noqa: PLR0917  # everything that one transaction writes
     store: TenantStore, outcome: Outcome, changed: AlertChanges, answer: Answer, around: Surroundings,
-    after: Baseline, end: RunEnd,
+    after: Baseline | None, end: RunEnd,
 ) -> None:  # fmt: skip
     """Alerts, their messages, senders, baseline and the run's end: all of it or nothing."""
     before = {alert.id: alert for alert in store.open_alerts()}
@@ -149,7 +151,7 @@ def _apply(  # noqa: PLR0917  # everything that one transaction writes
             needless=changed.needless,
             held=changed.held,
             senders=answer.known,
-            baseline=KeptBaseline(after.at, baseline_json.encode(after)),
+            baseline=None if after is None else KeptBaseline(after.at, baseline_json.encode(after)),
             values={SIGHT: sight_json.encode(around)},
             end=end,
         )

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from sidedoor import __version__
 from sidedoor.errors import SidedoorError, UnreachableError
-from sidedoor.web.access.access import admit, unforged
+from sidedoor.web.access.access import SignInNeeded, admit, unforged
 from sidedoor.web.access.guard import Guard, Reach
 from sidedoor.web.access.provider import Provider
 from sidedoor.web.access.rates import Tries
@@ -85,7 +85,7 @@ def make_app(site: Site, reach: Reach) -> FastAPI:
 
 def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    if error.status == 401 and not wants_json(request.scope):
+    if isinstance(error, SignInNeeded) and not wants_json(request.scope):
         return sign_in_first(request)
     return answer(request.scope, error)
 

@@ -6,15 +6,19 @@ A page never waits long for a large report: while a newer one is being read, the
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from sidedoor.audit.model import Audit, Sender
+from sidedoor.errors import InputError
 from sidedoor.plan.model import Plan
 from sidedoor.plan.what_if import WhatIf, WhatIfAnswer
 from sidedoor.report import kept_audit, kept_plan, kept_report, plan_json, tenant_json, whatif_json
@@ -24,9 +28,12 @@ from sidedoor.watch.seen import Seen, SeenSender
 from sidedoor.watch.workspace import Workspace
 
 PLAN = "plan"
+_log = logging.getLogger(__name__)
 _LARGE = 2_000  # senders
+_MOST_KEPT = 32  # books
 _PATIENCE = 0.1  # seconds a page waits for a newer report
 _FILES = (kept_report.NAME, tenant_json.NAME, seen.NAME, f"{PLAN}/{plan_json.NAME}", f"{PLAN}/{whatif_json.NAME}")
+T = TypeVar("T")
 Stamp = tuple[tuple[int, int, int] | None, ...]
 _NOT_SEEN = SeenSender({}, frozenset())
 
@@ -42,7 +49,15 @@ class Book:
     seen: Seen | None
     plan: Plan | None
     what_if: WhatIf | None
+    plan_readable: bool = True
     _asking: Lock = field(default_factory=Lock)
+    _made: dict[str, object] = field(default_factory=dict)
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What follows from this book alone, worked out the first time that it is asked for."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]  # type: ignore[return-value]
 
     def ask(self, reject: bool, connectors: frozenset[str]) -> WhatIfAnswer:
         """What-ifs remember doors, so one is answered at a time."""
@@ -86,7 +101,7 @@ def read_book(workspace: Workspace) -> Book | None:
         if stamp is None:
             return None
         settings = tenant_json.read(workspace.report)
-        asked = whatif_json.read(workspace.report / PLAN)
+        plan, asked, readable = _plan(workspace)
         audit = replace(kept_audit.read(workspace.report), snapshot=settings.snapshot)
         return Book(
             stamp,
@@ -94,26 +109,64 @@ def read_book(workspace: Workspace) -> Book | None:
             audit,
             settings,
             seen.read(workspace.report),
-            kept_plan.read(workspace.report / PLAN),
+            plan,
             None if asked is None else whatif_json.what_if(asked, settings.snapshot, settings.switches),
+            readable,
         )
+
+
+def _plan(workspace: Workspace) -> tuple[Plan | None, whatif_json.Kept | None, bool]:
+    """The plan with what a what-if asks, and whether they can be read: the pages that need neither go on without."""
+    try:
+        folder = workspace.report / PLAN
+        return kept_plan.read(folder), whatif_json.read(folder), True
+    except InputError as error:
+        _log.warning("%s", error)
+        return None, None, False
+
+
+class Library:
+    """All shelves together: who reads, and how many books are kept. A provider has more tenants than memory."""
+
+    def __init__(self, readers: Executor, most: int = _MOST_KEPT) -> None:
+        self.readers, self._most = readers, most
+        self._used: OrderedDict[Shelf, None] = OrderedDict()
+        self._lock = Lock()
+
+    def used(self, shelf: Shelf) -> None:
+        """Note that a shelf's book was asked for; the one that was not for the longest time is given away."""
+        with self._lock:
+            self._used[shelf] = None
+            self._used.move_to_end(shelf)
+            if len(self._used) > self._most:
+                self._used.popitem(last=False)[0].clear()
 
 
 class Shelf:
     """Keeps the newest book of one workspace."""
 
-    def __init__(self, workspace: Workspace, readers: Executor) -> None:
-        self._workspace, self._readers = workspace, readers
+    def __init__(self, workspace: Workspace, library: Library) -> None:
+        self._workspace, self._library = workspace, library
         self._lock = Lock()
         self._book: Book | None = None
         self._reading: Future[Book | None] | None = None
 
+    def stamp(self) -> Stamp | None:
+        """Of the report that is there now."""
+        return stamp_of(self._workspace.report)
+
+    def clear(self) -> None:
+        """Give the book away; it is read again when it is asked for."""
+        self._book = self._reading = None
+
     def book(self) -> Book | None:
         """The book; None where there is no report yet. Raises InputError, OutputError."""
-        stamp = stamp_of(self._workspace.report)
-        kept = self._book
-        if stamp is None or (kept is not None and kept.stamp == stamp):
-            return kept if stamp is not None else None
+        stamp, kept = self.stamp(), self._book
+        if stamp is None:
+            return None
+        self._library.used(self)
+        if kept is not None and kept.stamp == stamp:
+            return kept
         reading = self._start()
         if kept is None:
             return reading.result()
@@ -125,7 +178,7 @@ class Shelf:
         """One reader at a time, whoever asks."""
         with self._lock:
             if self._reading is None or self._reading.done():
-                self._reading = self._readers.submit(self._read)
+                self._reading = self._library.readers.submit(self._read)
             return self._reading
 
     def _read(self) -> Book | None:

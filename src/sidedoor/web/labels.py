@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from sidedoor.report.view import signed
 from sidedoor.store.model import Severity, Word
-from sidedoor.web.query import Decided, DueFilter, Order
-from sidedoor.web.roll import Due, Refused
+from sidedoor.web.query import Decided, DueFilter
+from sidedoor.web.roll import Refused
 
 WORD: Mapping[Word, tuple[str, str]] = {
     Word.LEGITIMATE: ("Honest", "It must get in."),
@@ -31,22 +31,6 @@ DUE: Mapping[DueFilter, str] = {
     DueFilter.ANY: "Any date",
     DueFilter.NONE: "No date",
 }
-DUE_STATE: Mapping[Due, str] = {
-    Due.OVERDUE: "overdue",
-    Due.SOON: "this week",
-    Due.LATER: "later",
-    Due.NONE: "",
-}
-ORDER: Mapping[Order, str] = {
-    Order.URGENCY: "Urgency",
-    Order.NAME: "Name",
-    Order.MESSAGES: "Messages",
-    Order.REFUSED: "Refused",
-    Order.RECIPIENTS: "Recipients",
-    Order.FIRST_SEEN: "First seen",
-    Order.LAST_SEEN: "Last seen",
-    Order.DUE: "Due",
-}
 SEVERITY: Mapping[Severity, tuple[str, str]] = {
     Severity.CRITICAL: ("Critical", "‼"),
     Severity.SERIOUS: ("Serious", "!"),
@@ -65,4 +49,4 @@ MENU = (
     ("trail", "Trail", "", ""),
     ("settings", "Settings", "", ""),
 )
-__all__ = ["DECIDED", "DUE", "DUE_STATE", "MENU", "ORDER", "REFUSED", "SEVERITY", "WORD", "signed"]
+__all__ = ["DECIDED", "DUE", "MENU", "REFUSED", "SEVERITY", "WORD", "signed"]

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Scope
 
+from sidedoor.report.plain import plain
 from sidedoor.web.render import page
 
 API = "/api/"
@@ -54,7 +55,7 @@ def answer(scope: Scope, problem: Problem) -> Response:
     if wants_json(scope):
         body = {"type": "about:blank", "title": title(problem.status), "status": problem.status,
                 "detail": problem.detail, **problem.more}  # fmt: skip
-        content = json.dumps(body, ensure_ascii=True).encode("ascii")
+        content = json.dumps(plain(body), ensure_ascii=True).encode("ascii")
         return Response(content, problem.status, problem.headers, PROBLEM_JSON)
     html = page("problem.html.j2", title=title(problem.status), detail=problem.detail, status=problem.status)
     return Response(html, problem.status, problem.headers, "text/html")

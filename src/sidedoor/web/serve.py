@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from sidedoor.errors import UsageError
 from sidedoor.web.access.guard import Reach, reach_of
 from sidedoor.web.settings import WebSettings, is_loopback
 
+_COLLECT = (200_000, 20, 100)
 _GRACE = 3  # seconds for requests under way when the server ends
 _MOST_AT_ONCE = 256
 _IDLE = 15  # seconds that a connection may wait for its next request
@@ -109,6 +111,9 @@ def serve(app: FastAPI, listen: Listen, started: Callable[[], None]) -> None:
         timeout_graceful_shutdown=_GRACE,
         limit_concurrency=_MOST_AT_ONCE,
     )
+    # An answer over 20,000 senders makes as many small values; to look for cycles among them, of which there are none,
+    # takes longer than the answer. They are freed all the same, and what has cycles is found a little later.
+    gc.set_threshold(*_COLLECT)
     try:
         _Server(config, app, started).run()
     except SystemExit as error:  # uvicorn's way of saying that it could not bind; its log has the reason

@@ -13,6 +13,7 @@ from sidedoor.errors import SidedoorError, UsageError
 from sidedoor.store.store import Store, open_store
 from sidedoor.store.tenant import TenantStore
 from sidedoor.watch.workspace import Workspace, open_workspace
+from sidedoor.web.book import Library
 from sidedoor.web.settings import WebSettings
 from sidedoor.web.tenant import Clock, Tenant
 
@@ -82,6 +83,7 @@ def open_site(folders: Iterable[Path], settings: WebSettings, state: Path, clock
     Raises SidedoorError where no workspace can be opened, or the sessions cannot be kept.
     """
     stores, readers = Stores(), ThreadPoolExecutor(_READERS, thread_name_prefix="report")
+    library = Library(readers)
     tenants: dict[str, Tenant] = {}
     broken: list[Broken] = []
     for folder in folders:
@@ -93,7 +95,7 @@ def open_site(folders: Iterable[Path], settings: WebSettings, state: Path, clock
         except SidedoorError as error:
             broken.append(Broken(folder.name, str(error)))
             continue
-        tenants[workspace.name] = Tenant(workspace, stores.tenant, readers, clock)
+        tenants[workspace.name] = Tenant(workspace, stores.tenant, library, clock)
     if not tenants:
         raise UsageError(broken[0].why if broken else "no workspace to show")
     url = settings.store or f"sqlite:///{(state / SESSIONS).resolve().as_posix()}"

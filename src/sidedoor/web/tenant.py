@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
+from typing import TypeVar
 
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.store.model import Alert
 from sidedoor.store.tenant import TenantStore
 from sidedoor.tenant.codec import CodecError
-from sidedoor.watch import baseline_json
+from sidedoor.watch import baseline_json, sight_json
 from sidedoor.watch.sight import Baseline
+from sidedoor.watch.sight_json import Surroundings
 from sidedoor.watch.workspace import Workspace
-from sidedoor.web.book import Book, Shelf, Stamp
+from sidedoor.web.book import Book, Library, Shelf, Stamp
 from sidedoor.web.roll import Roll, decided_anew, roll_of
 
+T = TypeVar("T")
 Clock = Callable[[], datetime]
+SIGHT = "sight"
+"""The store's value that a run leaves (`watch.run.SIGHT`; that module imports all that a run needs)."""
 Mark = tuple[tuple[int, datetime | None], ...]
 
 
@@ -36,16 +40,18 @@ class Tenant:
     """For use by any number of threads. `store` raises SidedoorError where the store is not to be had."""
 
     def __init__(
-        self, workspace: Workspace, open_store: Callable[[Workspace], TenantStore], readers: Executor, clock: Clock
+        self, workspace: Workspace, open_store: Callable[[Workspace], TenantStore], library: Library, clock: Clock
     ) -> None:
         self.workspace, self.clock = workspace, clock
         self._open = open_store
         self._store: TenantStore | None = None
-        self._shelf = Shelf(workspace, readers)
+        self._shelf = Shelf(workspace, library)
         self._lock = Lock()
         self._roll: _Rolled | None = None
         self._alerts: tuple[int, list[Alert]] | None = None
         self._baseline: tuple[Mark, Fact[Baseline | None]] | None = None
+        self._made: tuple[object, object] | None = None
+        self._around: tuple[Mark, Fact[Surroundings | None]] | None = None
 
     @property
     def name(self) -> str:
@@ -87,6 +93,14 @@ class Tenant:
             kept = self._alerts = (revision, self.store.open_alerts())
         return kept[1]
 
+    def remembered(self, name: str, make: Callable[[], T]) -> T:
+        """What follows from report and store, made again when either has changed: one thing, the one asked for last."""
+        mark = (name, self._shelf.stamp(), self.store.revision())
+        kept = self._made
+        if kept is None or kept[0] != mark:
+            kept = self._made = (mark, make())
+        return kept[1]  # type: ignore[return-value]
+
     def _runs(self) -> Mark:
         """Another one when a run has begun or ended."""
         return tuple((run.number, run.ended) for run in self.store.last_runs(2))
@@ -100,6 +114,22 @@ class Tenant:
         if kept is None or kept[0] != mark:
             kept = self._baseline = (mark, self._read_baseline())
         return kept[1]
+
+    def surroundings(self) -> Fact[Surroundings | None]:
+        """What the last run saw beside senders: settings, DNS, certificates; None before the first run."""
+        mark, kept = self._runs(), self._around
+        if kept is None or kept[0] != mark:
+            kept = self._around = (mark, self._read_surroundings())
+        return kept[1]
+
+    def _read_surroundings(self) -> Fact[Surroundings | None]:
+        found = self.store.value(SIGHT)
+        if found is None:
+            return None
+        try:
+            return sight_json.decode(found)
+        except CodecError as error:
+            return Unknown(f"what the last run saw cannot be read ({error})")
 
     def forget_baseline(self) -> None:
         """Read it again: somebody has accepted something."""

@@ -68,10 +68,12 @@ def clear_cookie(request: Request, response: Response) -> None:
 
 def identify(request: Request) -> Visitor:
     """Who asks: the bearer of a token, else the owner of a session, else nobody. A wrong token never falls back."""
-    site = site_of(request)
     given = request.headers.get("authorization")
-    if given is not None:
-        return _by_token(request, site, given)
+    return _by_cookie(request) if given is None else _by_token(request, site_of(request), given)
+
+
+def _by_cookie(request: Request) -> Visitor:
+    site = site_of(request)
     secret = request.cookies.get(cookie_name(request), "")
     return sessions.find(site.sessions, secret, life_of(site.settings), site.clock()) if secret else NOBODY
 
@@ -93,7 +95,7 @@ def admit(request: Request) -> Visitor:
     role = needed(request.scope["endpoint"])
     if role is None:
         raise Problem(403, "Nobody may do this.")
-    visitor = identify(request)
+    visitor = _by_cookie(request) if role is Role.NOBODY else identify(request)
     request.state.visitor = visitor
     if role is Role.NOBODY:
         return visitor

@@ -14,7 +14,7 @@ from sidedoor.web.access.needs import needs
 from sidedoor.web.access.roles import Role
 from sidedoor.web.api.common import PREFIX, Here, Report, Who, errors, there, told
 from sidedoor.web.pages.common import download
-from sidedoor.web.service import alerts, edge_log, planning, quarantine
+from sidedoor.web.service import alerts, edge_log, plan_files, planning, quarantine
 from sidedoor.web.service.alerts import AlertPage, AlertView
 from sidedoor.web.service.describe import STRICT, doc
 from sidedoor.web.service.edge_log import EdgePage
@@ -140,7 +140,7 @@ def tick_step(
 @needs(Role.READER)
 def download_plan(tenant: Here, book: Report) -> Response:
     """Scripts, letters and hunting queries in one file."""
-    return download(planning.archive(there(book)), f"sidedoor-plan-{tenant.name}.zip", "application/zip")
+    return download(plan_files.archive(there(book)), f"sidedoor-plan-{tenant.name}.zip", "application/zip")
 
 
 @router.get("/tenants/{tenant}/edge/decisions", response_model=EdgePage, responses=errors(404), tags=["edge"])

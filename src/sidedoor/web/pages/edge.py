@@ -12,8 +12,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from sidedoor.report.plain import plain
+from sidedoor.web.access.access import site_of
 from sidedoor.web.access.needs import needs
 from sidedoor.web.access.roles import Role
+from sidedoor.web.access.visitor import Visitor
 from sidedoor.web.pages.common import Here, Who, render
 from sidedoor.web.problems import Problem
 from sidedoor.web.service import edge_log
@@ -22,7 +24,7 @@ from sidedoor.web.tenant import Tenant
 
 router = APIRouter(include_in_schema=False)
 _LOOK = 1.0  # seconds between two looks at the logs
-_QUIET = 15.0  # seconds after which a comment shows that the connection lives
+_AGAIN = 15.0  # seconds after which the session is looked at again, and a comment shows that the connection lives
 _LASTS = 300.0  # seconds; then the browser comes again and is asked who it is
 _MOST_CURSOR = 1_000
 
@@ -47,29 +49,37 @@ async def live(
     streams: Streams = request.app.state.streams
     if not streams.enter(visitor.session):
         raise Problem(503, "Too many pages follow the edge at once.", headers={"Retry-After": "30"})
-    told = _follow(request, tenant, streams, visitor.session, last_event_id or after)
+    told = _follow(request, tenant, streams, visitor, last_event_id or after)
     return StreamingResponse(told, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 async def _follow(
-    request: Request, tenant: Tenant, streams: Streams, session: str, cursor: str | None
+    request: Request, tenant: Tenant, streams: Streams, visitor: Visitor, cursor: str | None
 ) -> AsyncIterator[bytes]:
     """Events until the browser goes, or the time is over."""
     loop = asyncio.get_running_loop()
-    until, spoke = loop.time() + _LASTS, loop.time()
+    until, looked = loop.time() + _LASTS, loop.time()
     try:
         yield b"retry: 3000\n\n"
         while loop.time() < until and not streams.closing and not await request.is_disconnected():
             found = await run_in_threadpool(edge_log.decisions, tenant, cursor or "")
             if found.items or found.cursor != cursor:
-                cursor, spoke = found.cursor, loop.time()
+                cursor = found.cursor
                 yield _event(found)
-            elif loop.time() - spoke > _QUIET:
-                spoke = loop.time()
-                yield b": quiet\n\n"
+            if loop.time() - looked > _AGAIN:
+                looked = loop.time()
+                yield b": still there\n\n"
+                if not await run_in_threadpool(_still, request, visitor):
+                    return
             await asyncio.sleep(_LOOK)
     finally:
-        streams.leave(session)
+        streams.leave(visitor.session)
+
+
+def _still(request: Request, visitor: Visitor) -> bool:
+    """Whether the session is not over. Looking does not put off its end."""
+    site = site_of(request)
+    return not visitor.session or site.sessions.session(visitor.session, site.clock()) is not None
 
 
 def _event(found: edge_log.EdgePage) -> bytes:

@@ -27,7 +27,7 @@ def _provider(request: Request) -> Provider:
     found: Provider | None = request.app.state.provider
     if found is None:
         raise Problem(404, "There is nothing at this address.")
-    if not request.app.state.tries.allowed("oidc", client_of(request)):
+    if not request.app.state.tries.allowed("oidc", client_of(request), many=True):
         raise Problem(429, "Too many tries; wait a minute.", headers={"Retry-After": "60"})
     return found
 

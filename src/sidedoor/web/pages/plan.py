@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import Response
 
 from sidedoor.web.access.needs import needs
@@ -12,23 +12,27 @@ from sidedoor.web.access.roles import Role
 from sidedoor.web.book import Book
 from sidedoor.web.pages.common import Here, Report, Who, at, back, download, no_report, render
 from sidedoor.web.problems import Problem
-from sidedoor.web.service import planning
+from sidedoor.web.service import plan_files, planning
 
 router = APIRouter(include_in_schema=False)
+_STEPS = 100  # shown at once
 
 
 @router.get("/t/{tenant}/plan")
 @needs(Role.READER)
-def plan(request: Request, tenant: Here, book: Report) -> Response:
-    """The checklist."""
+def plan(request: Request, tenant: Here, book: Report, page: Annotated[int, Query(ge=1, le=100_000)] = 1) -> Response:
+    """The checklist; of a plan with very many steps, a page of it."""
     if book is None:
         return no_report(request)
     view = planning.plan(tenant, book)
     if not view.there:
-        return render(request, "no_plan.html.j2")
+        return render(request, "no_plan.html.j2", readable=view.readable)
+    pages = max(1, -(-len(view.steps) // _STEPS))
+    at_page = min(page, pages)
     entries = tenant.roll(book).by_key
     return render(
-        request, "plan.html.j2", plan=view, entries=entries, folders=planning.FOLDERS, is_done=planning.is_done,
+        request, "plan.html.j2", plan=view, entries=entries, folders=plan_files.FOLDERS, is_done=planning.is_done,
+        steps=view.steps[(at_page - 1) * _STEPS : at_page * _STEPS], page=at_page, pages=pages, most=_STEPS,
     )  # fmt: skip
 
 
@@ -52,14 +56,14 @@ def tick(tenant: Here, book: Report, visitor: Who, step: str, done: Annotated[bo
 @needs(Role.READER)
 def file(book: Report, folder: str, name: str) -> Response:
     """A script, a letter or a query."""
-    return download(planning.file_of(_there(book), folder, name), name, "text/plain")
+    return download(plan_files.file_of(_there(book), folder, name), name, "text/plain")
 
 
 @router.get("/t/{tenant}/plan.zip")
 @needs(Role.READER)
 def everything(tenant: Here, book: Report) -> Response:
     """All files in one."""
-    return download(planning.archive(_there(book)), f"sidedoor-plan-{tenant.name}.zip", "application/zip")
+    return download(plan_files.archive(_there(book)), f"sidedoor-plan-{tenant.name}.zip", "application/zip")
 
 
 def _there(book: Book | None) -> Book:

@@ -25,6 +25,6 @@ def page(
     if book is None:
         return no_report(request)
     if book.what_if is None:
-        return render(request, "no_plan.html.j2")
+        return render(request, "no_plan.html.j2", readable=book.plan_readable)
     view = what_if(book, tenant.roll(book), reject=reject or not asked, connectors=connector)
     return render(request, "what_if.html.j2", view=view)

@@ -123,6 +123,8 @@ def accept(tenant: Tenant, alert_id: str, visitor: Visitor) -> AlertView:
     """Take what it is about into the baseline. Raises Problem where that cannot be."""
     from sidedoor.watch.answering import accept_alert
 
+    if alert(tenant, alert_id).recovered_at is not None:
+        raise Problem(409, "The alert is over, so there is nothing to accept.")
     try:
         found = accept_alert(
             tenant.workspace, tenant.store, alert_id, who=visitor.who, via=visitor.via, at=tenant.clock()

@@ -39,7 +39,7 @@ def overview(tenants: Iterable[Tenant]) -> tuple[TenantRow, ...]:
 
 def _row(tenant: Tenant) -> TenantRow:
     try:
-        return _told(tenant)
+        return tenant.remembered(f"row of {tenant.clock().date()}", lambda: _told(tenant))
     except SidedoorError:
         return TenantRow(tenant.name, False, DoorState.UNKNOWN, "", (), 0, 0, None, None)
 

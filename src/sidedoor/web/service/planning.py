@@ -1,17 +1,13 @@
-"""The plan as a checklist: each step with what the settings show of it and what people have ticked; its files."""
+"""The plan as a checklist: each step with what the settings show of it and what people have ticked."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
-import re
-import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 from sidedoor.errors import InputError, UsageError
@@ -22,19 +18,16 @@ from sidedoor.report import words
 from sidedoor.store.model import TrailEntry
 from sidedoor.tenant.snapshot import TenantSnapshot
 from sidedoor.web.access.visitor import Visitor
-from sidedoor.web.book import PLAN, Book
+from sidedoor.web.book import Book
 from sidedoor.web.problems import Problem
 from sidedoor.web.roll import Roll
 from sidedoor.web.service.describe import doc
+from sidedoor.web.service.plan_files import PlanFile, files_of
 from sidedoor.web.tenant import Tenant
 
 _log = logging.getLogger(__name__)
 TICKS = "web.plan-ticks"
 _STILL = timedelta(days=3)  # as `plan.closing` judges who has moved
-FOLDERS = {"scripts": "Scripts", "owners": "Letters to owners", "hunting": "Hunting queries"}
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_MOST_FILES = 20_000
-_MOST_OCTETS = 64 << 20
 
 
 class Shown(StrEnum):
@@ -69,16 +62,6 @@ class Step:
     evidence: Annotated[str, doc("By what.")]
     ticked: Annotated[Tick | None, doc("What a person said; null: nothing.")]
     script: Annotated[str | None, doc("The script that makes it, among `files`.")]
-
-
-@dataclass(frozen=True, slots=True)
-class PlanFile:
-    """A file of the plan."""
-
-    folder: Annotated[str, doc("scripts, owners or hunting.")]
-    name: str
-    size: Annotated[int, doc("Octets.")]
-    about: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +112,7 @@ class PlanView:
     """The plan, or that there is none."""
 
     there: bool
+    readable: Annotated[bool, doc("False where there is one that cannot be read; it can be made anew.")]
     generated_at: datetime | None
     outdated: Annotated[bool, doc("Whether somebody has decided something since.")]
     ready: bool
@@ -142,19 +126,21 @@ class PlanView:
     files: tuple[PlanFile, ...]
 
 
-NO_PLAN = PlanView(False, None, False, False, (), 0, (), (), None, (), (), ())
+NO_PLAN = PlanView(False, True, None, False, False, (), 0, (), (), None, (), (), ())
 
 
 def plan(tenant: Tenant, book: Book) -> PlanView:
     """The plan for showing. Raises SidedoorError."""
     made = book.plan
     if made is None:
-        return NO_PLAN
-    roll, files = tenant.roll(book), files_of(book)
-    steps = tuple(_step(each, book, roll, _ticks(tenant), files) for each in made.changes)
+        return NO_PLAN if book.plan_readable else replace(NO_PLAN, readable=False)
+    roll, files, ticks = tenant.roll(book), files_of(book), _ticks(tenant)
+    scripts = frozenset(file.name for file in files if file.folder == "scripts")
+    drawn = book.once("steps", lambda: _drawn(book, made, scripts))
+    steps = tuple(_step(each, roll, ticks) for each in drawn)
     decided = (entry.decision.at for entry in roll.entries if entry.decision.at is not None)
     return PlanView(
-        True, made.generated_at, any(at > words.utc(made.generated_at) for at in decided), made.ready, steps,
+        True, True, made.generated_at, any(at > words.utc(made.generated_at) for at in decided), made.ready, steps,
         sum(1 for step in steps if is_done(step)), tuple(_blocker(each, roll) for each in made.blockers),
         tuple(_dates(made, roll)), _proof(made), tuple(_methods(made.choices)), tuple(note.text for note in made.notes),
         files,
@@ -212,18 +198,34 @@ def _ticks(tenant: Tenant) -> Mapping[str, Any]:
     return kept if isinstance(kept, dict) else {}
 
 
-def _step(change: Change, book: Book, roll: Roll, ticks: Mapping[str, Any], files: Iterable[PlanFile]) -> Step:
-    assert book.plan is not None
-    name = step_id(change)
-    kept = ticks.get(name)
-    shown, evidence = _shown(change, book.plan, book)
-    script = _SCRIPTS.get(change.stage)
-    there = any(file.folder == "scripts" and file.name == script for file in files)
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A step as far as the book alone tells it."""
+
+    id: str
+    change: Change
+    shown: Shown
+    evidence: str
+    script: str | None
+
+
+def _drawn(book: Book, made: Plan, scripts: frozenset[str]) -> list[_Drawn]:
+    return [
+        _Drawn(
+            step_id(change), change, *_shown(change, made, book),
+            f"scripts/{name}" if (name := _SCRIPTS.get(change.stage)) in scripts else None,
+        )
+        for change in made.changes
+    ]  # fmt: skip
+
+
+def _step(drawn: _Drawn, roll: Roll, ticks: Mapping[str, Any]) -> Step:
+    change, kept = drawn.change, ticks.get(drawn.id)
     return Step(
-        name, change.number, change.stage, change.target, change.effect, change.way_back,
-        tuple(roll.by_id[each].key for each in change.senders if each in roll.by_id), shown, evidence,
+        drawn.id, change.number, change.stage, change.target, change.effect, change.way_back,
+        tuple(roll.by_id[each].key for each in change.senders if each in roll.by_id), drawn.shown, drawn.evidence,
         None if kept is None else Tick(bool(kept["done"]), str(kept["who"]), datetime.fromisoformat(kept["at"])),
-        f"scripts/{script}" if script and there else None,
+        drawn.script,
     )  # fmt: skip
 
 
@@ -263,7 +265,10 @@ def _rule(name: str, snapshot: TenantSnapshot, read: str) -> tuple[Shown, str]:
 def _connector(proposal: ConnectorProposal, snapshot: TenantSnapshot, read: str) -> tuple[Shown, str]:
     if isinstance(snapshot.inbound_connectors, Unknown):
         return Shown.UNKNOWN, f"the connectors are not known: {snapshot.inbound_connectors.reason}"
-    missing = differences(applied(snapshot, [proposal]), snapshot)
+    try:
+        missing = differences(applied(snapshot, [proposal]), snapshot)
+    except ValueError:  # a plan.json that was changed by hand
+        return Shown.UNKNOWN, "the plan's connector has settings that no connector can have"
     if not missing:
         return Shown.DONE, f"the connector is as planned ({read})"
     there = any(row.name == proposal.name for row in snapshot.inbound_connectors)
@@ -314,59 +319,3 @@ def _methods(choices: Iterable[Choice]) -> list[MethodCount]:
     return [
         MethodCount(method, count) for method, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     ]
-
-
-def files_of(book: Book) -> tuple[PlanFile, ...]:
-    """Scripts, letters and queries of the plan: plain files with plain names, nothing else that may lie there."""
-    names = {choice.sender: choice.name for choice in (book.plan.choices if book.plan else ())}
-    found = [
-        PlanFile(folder, path.name, path.stat().st_size, names.get(path.stem, _about(path.name)))
-        for folder in FOLDERS
-        for path in sorted((book.folder / PLAN / folder).glob("*"))
-        if _NAME.fullmatch(path.name) and path.is_file() and not path.is_symlink()
-    ]
-    return tuple(found[:_MOST_FILES])
-
-
-_ABOUT = {
-    "10-check.ps1": "Is the tenant the one that the plan was made for?",
-    "20-tag-rule.ps1": "Mark what still comes by Direct Send",
-    "30-connectors.ps1": "Connectors for those that stay",
-    "40-switch.ps1": "RejectDirectSend",
-    "50-verify.ps1": "Is everything as planned?",
-    "60-lockdown.ps1": "Take mail from the filter only",
-    "70-quarantine-rule.ps1": "Hold what comes beside the filter",
-    "90-rollback.ps1": "Everything back, in reverse order",
-    "README.txt": "What to run, in which order",
-}
-
-
-def _about(name: str) -> str:
-    return _ABOUT.get(name, name.partition(".")[0].replace("-", " "))
-
-
-def file_of(book: Book, folder: str, name: str) -> bytes:
-    """The content of one file of the list. Raises Problem."""
-    if not any(file.folder == folder and file.name == name for file in files_of(book)):
-        raise Problem(404, "The plan has no such file.")
-    return _path(book, folder, name).read_bytes()
-
-
-def _path(book: Book, folder: str, name: str) -> Path:
-    return book.folder / PLAN / folder / name
-
-
-def archive(book: Book) -> bytes:
-    """All files in one zip, the same bytes for the same plan. Raises Problem where there is none, or too much."""
-    files = files_of(book)
-    if not files:
-        raise Problem(404, "There is no plan yet.")
-    if sum(file.size for file in files) > _MOST_OCTETS:
-        raise Problem(413, "The plan is too large for one file; take its files one by one.")
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
-        for file in files:
-            entry = zipfile.ZipInfo(f"plan/{file.folder}/{file.name}")  # with the date that zip begins with
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            packed.writestr(entry, _path(book, file.folder, file.name).read_bytes())
-    return out.getvalue()

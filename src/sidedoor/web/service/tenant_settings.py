@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 from sidedoor.mail.fact import Fact, Unknown
 from sidedoor.plan.apply import differences
-from sidedoor.tenant.snapshot import InboundConnector, TransportRule
-from sidedoor.watch.sight import Baseline
+from sidedoor.tenant.snapshot import AcceptedDomain, InboundConnector, TransportRule
+from sidedoor.watch.sight import Baseline, DomainSight
+from sidedoor.watch.sight_json import Surroundings
 from sidedoor.web.book import Book
 from sidedoor.web.service.describe import doc
 from sidedoor.web.tenant import Tenant
@@ -22,6 +23,9 @@ class DomainView:
     domain: str
     kind: Annotated[str, doc("Authoritative, InternalRelay, ExternalRelay; empty: not known.")]
     mx: Annotated[str, doc("Where its MX leads: exchange-online, elsewhere, mixed, none; empty: not known.")]
+    records: Annotated[dict[str, str | None], doc("MX, SPF and DMARC as published; null: none; left out: not known.")]
+    spf_lookups: Annotated[int | None, doc("Terms of the SPF record that ask DNS; 10 are allowed.")]
+    changed: Annotated[tuple[str, ...], doc("Which of the records are not as they were accepted.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ def settings(tenant: Tenant, book: Book) -> SettingsView:
     """The settings for showing. Raises SidedoorError."""
     snapshot, baseline = book.settings.snapshot, tenant.baseline()
     accepted = baseline if isinstance(baseline, Baseline) else None
+    around = tenant.surroundings()
     facts: dict[str, Fact[Any]] = {
         "RejectDirectSend": snapshot.reject_direct_send, "Accepted domains": snapshot.accepted_domains,
         "Inbound connectors": snapshot.inbound_connectors, "Transport rules": snapshot.transport_rules,
@@ -84,8 +89,7 @@ def settings(tenant: Tenant, book: Book) -> SettingsView:
         snapshot.name,
         _known(snapshot.reject_direct_send),
         None if domains is None else tuple(
-            DomainView(str(row.domain), _word(row.kind), _word(snapshot.mail_exchangers.get(row.domain)))
-            for row in domains
+            _domain(row, _word(snapshot.mail_exchangers.get(row.domain)), around, accepted) for row in domains
         ),
         None if connectors is None else tuple(map(_connector, connectors)),
         None if rules is None else tuple(map(_rule, rules)),
@@ -95,6 +99,24 @@ def settings(tenant: Tenant, book: Book) -> SettingsView:
         None if accepted is None else accepted.at,
         None if accepted is None else tuple(differences(accepted.snapshot, snapshot)),
     )  # fmt: skip
+
+
+def _domain(row: AcceptedDomain, mx: str, around: Fact[Surroundings | None], accepted: Baseline | None) -> DomainView:
+    name = str(row.domain)
+    now = around.domains.get(name) if isinstance(around, Surroundings) else None
+    before = None if accepted is None else accepted.domains.get(name)
+    records, were = _records(now), _records(before)
+    changed = tuple(each for each in records if each in were and records[each] != were[each])
+    return DomainView(name, _word(row.kind), mx, records, None if now is None else now.spf_lookups, changed)
+
+
+def _records(of: DomainSight | None) -> dict[str, str | None]:
+    """What is known of a domain's records."""
+    if of is None:
+        return {}
+    mx = of.mx if isinstance(of.mx, Unknown) else (", ".join(of.mx) or None)
+    facts = {"MX": mx, "SPF": of.spf, "DMARC": of.dmarc}
+    return {name: fact for name, fact in facts.items() if not isinstance(fact, Unknown)}
 
 
 def _known(fact: Fact[Any]) -> Any:

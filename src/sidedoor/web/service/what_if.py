@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Annotated
 
 from sidedoor.audit.model import Verdict
@@ -12,7 +13,7 @@ from sidedoor.plan.model import ConnectorProposal, Tally
 from sidedoor.plan.what_if import SenderAnswer
 from sidedoor.web.book import Book
 from sidedoor.web.problems import Problem
-from sidedoor.web.roll import Roll
+from sidedoor.web.roll import Entry, Roll
 from sidedoor.web.service.describe import doc
 
 MOST_LISTED = 100
@@ -93,7 +94,9 @@ def what_if(book: Book, roll: Roll, *, reject: bool, connectors: Iterable[str]) 
         raise Problem(404, "There is no plan yet, and so nothing to ask. The next run of `sidedoor watch` makes one.")
     names = frozenset(connectors)
     found = book.ask(reject, names)
-    touched = [_touched(each, roll) for each in found.senders if each.sender in roll.by_id]
+    sums = _Sums()
+    for each in found.senders:
+        sums.add(roll.by_id.get(each.sender), each)
     today = book.settings.snapshot.reject_direct_send
     return WhatIfView(
         None if isinstance(today, Unknown) else today,
@@ -101,12 +104,61 @@ def what_if(book: Book, roll: Roll, *, reject: bool, connectors: Iterable[str]) 
         tuple(_choice(each, names) for each in asked.proposals),
         _outcome(found.today),
         _outcome(found.then),
-        tuple(_classes(found.senders, roll)),
-        _listed(each for each in touched if each.assessment is Verdict.LEGITIMATE and each.then.refused),
-        _listed(each for each in touched if each.assessment is Verdict.UNCLEAR and each.then.refused),
-        _listed(each for each in touched if each.assessment is not Verdict.SPOOFING and each.then.undetermined),
-        _listed(each for each in touched if each.assessment is Verdict.SPOOFING and each.then.accepted),
+        sums.classes(),
+        _listed(sums.honest),
+        _listed(sums.unclear),
+        _listed(sums.untold),
+        _listed(sums.spoofs),
     )
+
+
+class _Sums:
+    """Adds up in one pass: there may be very many senders."""
+
+    def __init__(self) -> None:
+        self.honest: list[_Pair] = []
+        self.unclear: list[_Pair] = []
+        self.untold: list[_Pair] = []
+        self.spoofs: list[_Pair] = []
+        self._classes: dict[Verdict | None, list[int]] = {verdict: [0] * 7 for verdict in _ORDER}
+
+    def add(self, entry: Entry | None, each: SenderAnswer) -> None:
+        """One sender; `entry` None: mail of no sender of the report."""
+        today, then = each.today, each.then
+        verdict = None if entry is None else entry.assessment
+        row = self._classes[verdict]
+        row[0] += 1
+        row[1] += today.accepted
+        row[2] += today.refused
+        row[3] += today.undetermined
+        row[4] += then.accepted
+        row[5] += then.refused
+        row[6] += then.undetermined
+        if entry is not None:
+            self._touch(verdict, (entry, each))
+
+    def _touch(self, verdict: Verdict | None, pair: _Pair) -> None:
+        then = pair[1].then
+        if verdict is Verdict.SPOOFING:
+            if then.accepted:
+                self.spoofs.append(pair)
+            return
+        if then.refused:
+            (self.honest if verdict is Verdict.LEGITIMATE else self.unclear).append(pair)
+        if then.undetermined:
+            self.untold.append(pair)
+
+    def classes(self) -> tuple[ClassOutcome, ...]:
+        """Honest, unclear, spoofing, and the rest, which is no sender's, where there is any."""
+        return tuple(
+            ClassOutcome(verdict, 0 if verdict is None else row[0], Outcome(*row[1:4]), Outcome(*row[4:]))
+            for verdict, row in self._classes.items()
+            if row[0] or verdict is not None
+        )
+
+
+_Pair = tuple[Entry, SenderAnswer]
+_ORDER: tuple[Verdict | None, ...] = (Verdict.LEGITIMATE, Verdict.UNCLEAR, Verdict.SPOOFING, None)
 
 
 def _choice(proposal: ConnectorProposal, names: frozenset[str]) -> ConnectorChoice:
@@ -117,41 +169,21 @@ def _choice(proposal: ConnectorProposal, names: frozenset[str]) -> ConnectorChoi
     return ConnectorChoice(proposal.name, about, len(proposal.senders), proposal.lockdown, proposal.name in names)
 
 
-def _touched(each: SenderAnswer, roll: Roll) -> Touched:
-    entry = roll.by_id[each.sender]
+def _touched(entry: Entry, each: SenderAnswer) -> Touched:
     return Touched(
         entry.key, entry.sender.name, entry.assessment, each.then.messages, _outcome(each.today), _outcome(each.then),
         dict(each.codes), each.missing,
     )  # fmt: skip
 
 
-def _listed(found: Iterable[Touched]) -> TouchedList:
-    ordered = sorted(found, key=lambda each: (-(each.then.refused + each.then.undetermined), -each.messages, each.key))
-    return TouchedList(tuple(ordered[:MOST_LISTED]), len(ordered))
+def _listed(found: Sequence[_Pair]) -> TouchedList:
+    return TouchedList(tuple(_touched(*each) for each in nsmallest(MOST_LISTED, found, key=_most)), len(found))
 
 
-def _classes(answers: Sequence[SenderAnswer], roll: Roll) -> Iterable[ClassOutcome]:
-    """Honest, unclear, spoofing, and the rest, which is no sender's."""
-    groups: dict[Verdict | None, list[SenderAnswer]] = {}
-    for each in answers:
-        entry = roll.by_id.get(each.sender)
-        groups.setdefault(None if entry is None else entry.assessment, []).append(each)
-    for verdict in (Verdict.LEGITIMATE, Verdict.UNCLEAR, Verdict.SPOOFING, None):
-        mine = groups.get(verdict, [])
-        if mine or verdict is not None:
-            yield ClassOutcome(
-                verdict, len(mine) if verdict is not None else 0, _sum(each.today for each in mine),
-                _sum(each.then for each in mine),
-            )  # fmt: skip
+def _most(pair: _Pair) -> tuple[int, int, str]:
+    entry, each = pair
+    return -(each.then.refused + each.then.undetermined), -entry.sender.messages, entry.key
 
 
 def _outcome(tally: Tally) -> Outcome:
     return Outcome(tally.accepted, tally.refused, tally.undetermined)
-
-
-def _sum(tallies: Iterable[Tally]) -> Outcome:
-    accepted = refused = undetermined = 0
-    for each in tallies:
-        accepted, refused = accepted + each.accepted, refused + each.refused
-        undetermined += each.undetermined
-    return Outcome(accepted, refused, undetermined)
