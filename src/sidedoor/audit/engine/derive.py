@@ -24,7 +24,8 @@ from sidedoor.audit.engine.portable.disagree import disagreements
 from sidedoor.audit.engine.portable.duckdb import DuckDBEngine, sql
 from sidedoor.audit.engine.portable.keyed import divide
 from sidedoor.audit.engine.portable.merge import unite
-from sidedoor.audit.engine.portable.tables import KEY_TYPES, RECORD, table
+from sidedoor.audit.engine.portable.tables import KEY_TYPES, table
+from sidedoor.audit.engine.records import RECORD
 from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.model import Disagreement, Sender
 

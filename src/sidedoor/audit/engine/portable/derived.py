@@ -110,14 +110,13 @@ def _profile(profiled: ir.Table) -> ir.Table:
         "day": profiled.received_at.date().cast("string"),
         **{name: profiled[name].nullif("") for name in RESULTS},
     }
-    return reduce(ir.Table.union, (_counted(profiled, kind, text) for kind, text in texts.items()))
+    told = reduce(ir.Table.union, (_told(profiled, kind, text) for kind, text in texts.items()))
+    return told.group_by("flow_hash", "kind", "text").agg(n=told.count())
 
 
-def _counted(profiled: ir.Table, kind: str, text: ir.StringValue) -> ir.Table:
-    table = profiled.select("flow_hash", text=text)
-    told = table.filter(table.text.notnull())
-    counts = told.group_by("flow_hash", "text").agg(n=told.count())
-    return counts.select("flow_hash", "text", "n", kind=ibis.literal(kind))
+def _told(profiled: ir.Table, kind: str, text: ir.StringValue) -> ir.Table:
+    table = profiled.select("flow_hash", kind=ibis.literal(kind), text=text)
+    return table.filter(table.text.notnull())
 
 
 @remembered

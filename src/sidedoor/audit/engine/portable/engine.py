@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sidedoor.audit.engine.normalise import RawFile
+from sidedoor.evidence.interface import ReadOptions
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
@@ -34,3 +37,16 @@ class Engine(Protocol):
 
     def rows(self, expression: ir.Table) -> Rows:
         """All rows of an expression whose result is small by construction. Times are naive and UTC."""
+
+
+class Store(Engine, Protocol):
+    """An engine that keeps records too, in Parquet that it can reach (`engine.records`)."""
+
+    def read(self, place: str, kind: str, columns: Mapping[str, str]) -> ir.Table:
+        """The rows of one kind in a place; none where there is no such part."""
+
+    def normalise(self, files: Sequence[RawFile], options: ReadOptions, place: str) -> None:
+        """Turn raw exports into records. Raises OutputError where something is there already."""
+
+    def listed(self, folder: str) -> Sequence[tuple[str, int]]:
+        """The files below a folder of the engine's storage, with their sizes."""

@@ -9,17 +9,7 @@ from functools import lru_cache
 import ibis
 import ibis.expr.types as ir
 
-from sidedoor.audit.engine.staging import TEXT_FACTS
 
-# A record as it lies in Parquet: `source` names the file it came from, `format` what that file is.
-RECORD: Mapping[str, str] = {
-    "key": "string",
-    "received_at": "timestamp(6)",
-    **dict.fromkeys(TEXT_FACTS, "string"),
-    "tenant_id": "string",
-    "source": "string",
-    "format": "string",
-}
 SMALL = "int16"  # classes; sums of them are cast back
 KEY_TYPES: Mapping[str, str] = {
     "env": SMALL, "assumed": "boolean", "ip": SMALL, "rcpt": SMALL, "tls_state": "int8", "k_connector": "string",
