@@ -15,12 +15,11 @@ from sidedoor.audit.classes import classes_of
 from sidedoor.audit.coverage import collection_coverage, report_coverage
 from sidedoor.audit.discover import Inputs, discover
 from sidedoor.audit.engine.normalise import RawFile
-from sidedoor.audit.engine.portable.combine import Combined, combine
-from sidedoor.audit.engine.portable.derived import derive_tables, identified
+from sidedoor.audit.engine.portable.combine import Combined
 from sidedoor.audit.engine.portable.disagree import disagreements
 from sidedoor.audit.engine.portable.engine import Store
-from sidedoor.audit.engine.portable.keyed import divide
-from sidedoor.audit.engine.portable.merge import United, unite
+from sidedoor.audit.engine.portable.merge import United
+from sidedoor.audit.engine.portable.reduce import reduced
 from sidedoor.audit.engine.portable.stored import records_of, rejected_of, sources_of, tenants_of
 from sidedoor.audit.engine.records import SourceRow
 from sidedoor.audit.engine.staging import RejectSink
@@ -104,15 +103,10 @@ class _Run:
         records = records_of(self.store, self.place)
         self._refuse_two_tenants(tenants_of(self.store, records), beside.snapshot.tenant_id)
         self._pass_on_rejected(sources)
-        step("joining what several exports say of one message")
-        division = divide(self.store, classes, records)
-        united = unite(self.store, records, self.options.listed_sender, division)
+        step("reducing records to flows")
+        rule = compile_rule(beside.snapshot, self.options.switches)
+        united, seen = reduced(self.store, records, self.options.listed_sender, rule, classes)
         self._refuse_missing(sources, united)
-        step("deciding flows")
-        events = self.store.define("identified", identified(united.events, division, self.store.identify))
-        tables = derive_tables(self.store, events, division)
-        tables = replace(tables, keys=self.store.keep("keys", tables.keys))
-        seen = combine(self.store, compile_rule(beside.snapshot, self.options.switches), classes, tables)
         return self._answer(sources, united, seen, disagreements(self.store, united), beside)
 
     def _beside(self) -> Beside:

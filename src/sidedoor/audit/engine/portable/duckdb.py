@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
 
 from sidedoor.audit.engine.database import Database, DatabaseInputError, literal
-from sidedoor.audit.engine.normalise import RawFile, normalise
+from sidedoor.audit.engine.normalise import RawFile
 from sidedoor.audit.engine.portable.engine import Identify, Rows
+from sidedoor.audit.engine.portable.local import listed, normalise_here, parts_of
 from sidedoor.audit.engine.portable.tables import builtin, remembered, table
-from sidedoor.errors import InputError, OutputError, UsageError
+from sidedoor.errors import InputError
 from sidedoor.evidence.interface import ReadOptions
 
 _TYPES: Mapping[str, str] = {
@@ -58,7 +58,7 @@ class DuckDBEngine:
 
     def read(self, place: str, kind: str, columns: Mapping[str, str]) -> ir.Table:
         """See `engine.Store`."""
-        files = sorted((_local(place) / f"kind={kind}").glob("*.parquet"))
+        files = parts_of(place, kind)
         source = ", ".join(literal(path) for path in files)
         texts = (f"{column if files else 'NULL'}::{_TYPES[type_]} AS {column}" for column, type_ in columns.items())
         query = f"SELECT {', '.join(texts)}"
@@ -68,54 +68,12 @@ class DuckDBEngine:
         return table(f"{kind}_rows", columns)
 
     def normalise(self, files: Sequence[RawFile], options: ReadOptions, place: str) -> None:
-        """See `engine.Store`. One file after the other, each with all threads."""
-        folder = _new_folder(place)
-        for file in files:
-            _write_parts(file, options, folder)
+        """See `engine.Store`."""
+        normalise_here(files, options, place)
 
     def listed(self, folder: str) -> Sequence[tuple[str, int]]:
         """See `engine.Store`."""
-        place = _local(folder)
-        found = sorted(place.rglob("*")) if place.is_dir() else [place]
-        return [(str(path), path.stat().st_size) for path in found if path.is_file()]
-
-
-def _write_parts(file: RawFile, options: ReadOptions, folder: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    writers: dict[str, pq.ParquetWriter] = {}
-    try:
-        for batch in normalise(file, options):
-            kind = batch.column("kind")[0].as_py()
-            if kind not in writers:
-                path = folder / f"kind={kind}" / f"part-{file.number:08d}.parquet"
-                path.parent.mkdir(exist_ok=True)
-                writers[kind] = pq.ParquetWriter(path, batch.schema, compression="zstd", compression_level=1)
-            writers[kind].write_table(pa.Table.from_batches([batch]))
-    finally:
-        for writer in writers.values():
-            writer.close()
-
-
-def _local(place: str) -> Path:
-    scheme, found, path = place.partition("://")
-    if not found:
-        return Path(place)
-    if scheme == "file":
-        return Path(path)
-    raise UsageError(f"{place}: DuckDB reads what this machine sees as files; --engine spark reads {scheme}")
-
-
-def _new_folder(place: str) -> Path:
-    folder = _local(place)
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError as error:
-        raise OutputError(f"{place}: there is something already") from error
-    except OSError as error:
-        raise OutputError(f"{place}: cannot be made ({error.strerror})") from error
-    return folder
+        return listed(folder)
 
 
 @contextmanager

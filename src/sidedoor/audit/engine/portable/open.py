@@ -11,7 +11,7 @@ from sidedoor.audit.engine.database import open_database
 from sidedoor.audit.engine.portable.engine import Store
 from sidedoor.errors import UsageError
 
-_EXPECTED = "duckdb, spark, spark:MASTER"
+_EXPECTED = "duckdb, spark, spark:MASTER, or the URL of a back end of Ibis"
 
 
 @contextmanager
@@ -29,5 +29,10 @@ def open_engine(name: str, scratch: Path, place: str) -> Iterator[Store]:
         master = name if rest.startswith("//") else rest  # spark://host:7077 is a master itself
         with open_spark(master, f"{place.rstrip('/')}-kept-{uuid4().hex[:8]}") as spark:
             yield spark
+    elif "://" in name:
+        from sidedoor.audit.engine.portable.any_ibis import open_ibis
+
+        with open_ibis(name) as other:
+            yield other
     else:
         raise UsageError(f"--engine: found {name!r}; expected {_EXPECTED}")

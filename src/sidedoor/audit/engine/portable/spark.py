@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
@@ -20,12 +19,9 @@ from sidedoor.audit.engine.columns import UNSAID
 from sidedoor.audit.engine.normalise import RawFile
 from sidedoor.audit.engine.portable.engine import Identify, Rows
 from sidedoor.audit.engine.portable.spark_files import DDL, from_contents, from_paths
-from sidedoor.audit.engine.portable.tables import builtin, remembered, table
+from sidedoor.audit.engine.portable.tables import arrow_table, builtin, remembered, table
 from sidedoor.errors import InputError, OutputError, SidedoorError, UnreachableError
 from sidedoor.evidence.interface import ReadOptions
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _LOCAL = re.compile(r"local(-cluster)?\b")
 # Without a word from Spark's own configuration: one machine, seen by nobody else, memory like DuckDB's.
@@ -117,7 +113,7 @@ class SparkEngine:
     def load(self, name: str, columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> ir.Table:
         """See `engine.Engine`. As Arrow, of which Spark knows the size: it sends a small table to every executor."""
         with _understood():
-            self._session.createDataFrame(_arrow(columns, rows)).createOrReplaceTempView(name)
+            self._session.createDataFrame(arrow_table(columns, rows)).createOrReplaceTempView(name)
         return table(name, columns)
 
     def rows(self, expression: ir.Table) -> Rows:
@@ -151,14 +147,6 @@ class SparkEngine:
         with _understood():
             found = self._session.read.format("binaryFile").option("recursiveFileLookup", "true").load(folder)
             return sorted((row.path, row.length) for row in found.select("path", "length").toLocalIterator())
-
-
-def _arrow(columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> pa.Table:
-    import pyarrow as pa
-
-    cells = list(zip(*rows, strict=True)) or [()] * len(columns)
-    arrays = [pa.array(values, pa.type_for_alias(kind)) for values, kind in zip(cells, columns.values(), strict=True)]
-    return pa.Table.from_arrays(arrays, list(columns))
 
 
 @contextmanager

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 SMALL = "int16"  # classes; sums of them are cast back
@@ -27,6 +31,15 @@ def table(name: str, columns: Mapping[str, object]) -> ir.Table:
 @remembered
 def _table(name: str, columns: tuple[tuple[str, str], ...]) -> ir.Table:
     return ibis.table(dict(columns), name=name)
+
+
+def arrow_table(columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> pa.Table:
+    """A small table for those who take Arrow. columns: name -> Ibis type, as everywhere."""
+    import pyarrow as pa
+
+    cells = list(zip(*rows, strict=True)) or [()] * len(columns)
+    arrays = [pa.array(values, pa.type_for_alias(kind)) for values, kind in zip(cells, columns.values(), strict=True)]
+    return pa.Table.from_arrays(arrays, list(columns))
 
 
 def builtin(name: str, returns: str, *values: ir.Value) -> ir.Value:
