@@ -1,10 +1,10 @@
-"""The flow reduction by each engine over the same records: DuckDB through Ibis against SQL by hand, Spark against DuckDB.
+"""The flow reduction by each engine: DuckDB through Ibis against SQL by hand, Spark against DuckDB.
 
     python benchmarks/engines.py [--rows 10000000] [--flows 5000] [--pairs 3] [--master local[2]]
 
 Every figure is of a fresh process: the seconds between an engine that has started and flows at hand, by the process
-itself. Prints what starting costs apart, the ratios pair by pair, and CPU seconds a million rows. Wanted: at most 1.1
-and 3. `--pairs 0` leaves Spark out after one run; a machine without Java leaves it out altogether.
+itself. Prints what starting costs apart, the ratios pair by pair, and seconds a million rows. Wanted: at most 1.1 and
+3. A machine without Java leaves Spark out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ GIVEN = {
     "recipient": "'person' || (hash(i * 7) % 5000) || '@contoso.com'",
     "listed_sender": "CASE WHEN f < 200 THEN 'scan' || (f % 50) || '@contoso.com' "
     "ELSE 'user' || (i % 97) || '@dom' || f || '.example' END",
-    "client_ip": "((f * 7919) % 199 + 11) || '.' || ((f // 62500) % 256) || '.' || ((f // 250) % 250) || '.' || (f % 250)",
+    "client_ip": "((f * 7919) % 199 + 11) || '.' || ((f // 62500) % 256) || '.' || "
+    "((f // 250) % 250) || '.' || (f % 250)",
     "treatment": "CASE WHEN hash(i * 3) % 20 = 0 THEN 'junked' ELSE 'delivered' END",
     "source": "'trace.csv'",
     "format": "'message-trace-v2'",
@@ -67,7 +68,8 @@ else:
             store.rows(records_of(store, str(place)).limit(1))  # the JVM has started, and Spark has run something
         started = time.perf_counter()
         _, seen = reduced(store, records_of(store, str(place)), None, rule, classes)
-        told(sum(tally.messages for tally in seen.tallies), len(seen.flows), sum(flow.distinct_recipients for flow in seen.flows), started)
+        recipients = sum(flow.distinct_recipients for flow in seen.flows)
+        told(sum(tally.messages for tally in seen.tallies), len(seen.flows), recipients, started)
 """
 
 
@@ -102,8 +104,8 @@ def make(place: Path, rows: int, flows: int) -> None:
             f"ELSE hash(i * 13) % {flows} END)::BIGINT AS f FROM range({first}, {last}) t(i))) "
             f"TO '{place}/kind=record/part-{part}.parquet' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
         )
-    given = {"source": "'trace.csv'", "format": "'message-trace-v2'", "number": "0", "inputs": "1",
-             "rows": str(rows), "rejected": "0", "records": str(rows), "expanded": "0", "announces": "false"}  # fmt: skip
+    given = {"source": "'trace.csv'", "format": "'message-trace-v2'", "number": "0",
+             "inputs": "1", "rows": str(rows), "rejected": "0", "records": str(rows), "expanded": "0", "announces": "false"}  # fmt: skip
     about = ", ".join(f"{given.get(name, repr(''))} AS {name}" for name in SOURCE)
     duckdb.sql(f"COPY (SELECT {about}) TO '{place}/kind=source/part-0.parquet' (FORMAT parquet)")
 
@@ -115,12 +117,14 @@ def compare(folder: Path, place: Path, pairs: int, spark: str) -> None:
         hand, ours = run("hand", folder, place), run("duckdb", folder, place)
         same(hand, ours)
         ratios["duckdb"].append(ours["seconds"] / hand["seconds"])
-        line = f"by hand {hand['seconds']:.2f} s | DuckDB by Ibis {ours['seconds']:.2f} s, RATIO {ratios['duckdb'][-1]:.2f}"
+        line = f"by hand {hand['seconds']:.2f} s | DuckDB by Ibis {ours['seconds']:.2f} s, "
+        line += f"RATIO {ratios['duckdb'][-1]:.2f}"
         if spark:
             theirs = run(spark, folder, place)
             same(ours, theirs)
             ratios["spark"].append(theirs["seconds"] / ours["seconds"])
-            line += f" | Spark {theirs['seconds']:.2f} s (start {theirs['start']:.1f} s), RATIO {ratios['spark'][-1]:.2f}"
+            line += f" | Spark {theirs['seconds']:.2f} s (start {theirs['start']:.1f} s), "
+            line += f"RATIO {ratios['spark'][-1]:.2f}"
         print(line, flush=True)
     million = ours["messages"] / 1e6
     print(f"{ours['messages']:,} messages, {ours['flows']:,} flows: the same from all, to the last count")
@@ -136,7 +140,7 @@ def run(what: str, folder: Path, place: Path) -> dict[str, Any]:
     """One engine in a process of its own."""
     process = subprocess.run(
         [sys.executable, "-c", ONE, what, str(place), str(folder / "tenant"), str(folder)],
-        check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parent,
+        check=True, capture_output=True, text=True, cwd=Path(__file__).parent,
     )  # fmt: skip
     found: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     return found

@@ -84,7 +84,11 @@ def test_spark_reads_exports_that_only_it_can_reach(tmp_path: Path, settings: Pa
     url = exports.as_uri()
     report = audited(tmp_path / "out", url, "--engine", SPARK, "--tenant", settings)
     assert report["coverage"]["messages"] == 50
-    notes = {Path(file["path"]).name: file.get("note", "") for file in report["coverage"]["files"] if "exports" in file["path"]}
+    notes = {
+        Path(file["path"]).name: file.get("note", "")
+        for file in report["coverage"]["files"]
+        if "exports" in file["path"]
+    }
     assert notes["notes.txt"] == "skipped: no known export format"
     assert "--tenant" in notes["AcceptedDomain.json"]
 

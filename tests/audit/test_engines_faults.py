@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -27,9 +28,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_parquet_that_was_cut_short_is_named(
-    engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_parquet_that_was_cut_short_is_named(engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = write_place(tmp_path / "place", random_records(3, 600))
     part = place / "kind=record" / "part-1.parquet"
     part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
@@ -47,7 +46,7 @@ def test_parquet_that_is_empty_or_gone_is_no_silence(
 ) -> None:
     """Spark passes over a file of no bytes, and no engine misses a file that is not there."""
     place = write_place(tmp_path / "place", random_records(4, 600))
-    lost = sorted((place / f"kind={kind}").iterdir())[0]
+    lost = min((place / f"kind={kind}").iterdir())
     if engine == "duckdb":
         lost.unlink()
     else:
@@ -75,7 +74,16 @@ def test_an_export_that_was_named_and_cannot_be_read_ends_the_run(
 def test_records_are_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trace = v2_file(tmp_path / "trace.csv", [v2_row(1)])
     (tmp_path / "place").mkdir()
-    arguments = ["audit", str(trace), "--engine", "duckdb", "--records", str(tmp_path / "place"), "--offline", "--quiet"]
+    arguments = [
+        "audit",
+        str(trace),
+        "--engine",
+        "duckdb",
+        "--records",
+        str(tmp_path / "place"),
+        "--offline",
+        "--quiet",
+    ]
     assert main([*arguments, "-o", str(tmp_path / "out")]) == 2
     assert "something already" in capsys.readouterr().err
 
@@ -108,7 +116,7 @@ def test_an_executor_that_is_killed_changes_nothing(tmp_path: Path) -> None:
             sys.executable, "-m", "sidedoor.cli.main", "audit", str(exports), str(settings), "--offline", "--quiet",
             "--engine", "spark:local-cluster[2,1,1024]", "--records", str(place), "-o", str(tmp_path / "out"),
         ],
-        env={**os.environ, "SPARK_HOME": _spark_home(), "SPARK_WORKER_DIR": str(tmp_path), "SPARK_LOCAL_IP": "127.0.0.1"},
+        env=os.environ | _for_executors(tmp_path),
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -120,18 +128,17 @@ def test_an_executor_that_is_killed_changes_nothing(tmp_path: Path) -> None:
         run.kill()
     assert run.returncode == 0, said
     assert audited(tmp_path / "again", "--records", place, "--tenant", settings)["coverage"]["messages"] == 3_200
-    import json
-
     report = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     del report["generated_at"]
     assert report == plain
 
 
-def _spark_home() -> str:
+def _for_executors(folder: Path) -> dict[str, str]:
     found = find_spec("pyspark")
     assert found is not None
     assert found.origin is not None
-    return str(Path(found.origin).parent)
+    home = str(Path(found.origin).parent)
+    return {"SPARK_HOME": home, "SPARK_WORKER_DIR": str(folder), "SPARK_LOCAL_IP": "127.0.0.1"}
 
 
 def _wait_for(happened: object, run: subprocess.Popen[str]) -> None:
@@ -154,7 +161,5 @@ def _executors(pid: int) -> Iterator[int]:
 
 def _children(pid: int) -> list[int]:
     return [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").iterdir()
-        for child in (task / "children").read_text().split()
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
     ]

@@ -44,6 +44,7 @@ def audit_on(
     place: str,
     options: AuditOptions,
     reject: RejectSink,
+    *,
     progress: Progress | None = None,
 ) -> Audit:
     """Audit on an engine. inputs: raw exports, which become records in `place`; none where they lie there already.
@@ -160,7 +161,11 @@ class _Run:
                 tallies=seen.tallies,
                 strangers=seen.strangers,
                 window=seen.window,
-                files=(*self._coverage(sources), *report_coverage(beside.reported), *collection_coverage(beside.collected)),
+                files=(
+                    *self._coverage(sources),
+                    *report_coverage(beside.reported),
+                    *collection_coverage(beside.collected),
+                ),
                 merged=sum(source.records for source in sources) - messages,
                 expanded=sum(source.expanded for source in sources),
                 disagreements=differing,

@@ -136,7 +136,7 @@ def _run_on(
     def audited(reject: RejectSink, told: Progress) -> Audit:
         told.step("starting the engine")
         with needs(f"--engine {engine}", "spark"), open_engine(engine, output, place) as store:
-            return audit_on(store, inputs, place, options, reject, told)
+            return audit_on(store, inputs, place, options, reject, progress=told)
 
     return _written(output, audited, quiet=quiet)
 

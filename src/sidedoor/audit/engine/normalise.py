@@ -74,7 +74,9 @@ def normalise(
             return
         if file.skipped or recognised is None:
             skipped = file.skipped or "no known export format"
-            yield _about(database, SourceRow(file.name, "skipped", file.number, file.inputs, 0, 0, 0, 0, skipped=skipped))
+            yield _about(
+                database, SourceRow(file.name, "skipped", file.number, file.inputs, 0, 0, 0, 0, skipped=skipped)
+            )
             return
         yield from _read(database, file, recognised, options, columnar_from)
 
@@ -107,7 +109,7 @@ def _read(
             writer.writerow([row.row, row.why.replace("\0", "\ufffd"), row.text.replace("\0", "\ufffd")])
 
         try:
-            staged = _staged(database, file, recognised, options, columnar_from, reject)
+            staged = _staged(database, file, recognised, options, columnar_from=columnar_from, reject=reject)
         except InputError as error:
             yield _about(database, _failed(file, error))
             return
@@ -115,7 +117,9 @@ def _read(
     yield from _rejected(database, file, rejected, staged)
     remark, more = notes(recognised, staged.rows), not file.parts and announces_more(recognised.path)
     counts = (staged.rows, staged.rejected, staged.records, staged.expanded)
-    yield _about(database, SourceRow(file.name, staged.format, file.number, file.inputs, *counts, staged.note, remark, more))
+    yield _about(
+        database, SourceRow(file.name, staged.format, file.number, file.inputs, *counts, staged.note, remark, more)
+    )
 
 
 def _staged(
@@ -123,6 +127,7 @@ def _staged(
     file: RawFile,
     recognised: Recognised,
     options: ReadOptions,
+    *,
     columnar_from: int,
     reject: Callable[[str, RejectedRow], None],
 ) -> Staged:

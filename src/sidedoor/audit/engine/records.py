@@ -8,7 +8,6 @@
 its row, and as many records and rejected rows as that says.
 """
 
-
 from __future__ import annotations
 
 from collections.abc import Mapping

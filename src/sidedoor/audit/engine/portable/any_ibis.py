@@ -16,7 +16,7 @@ from sidedoor.audit.engine.columns import UNSAID
 from sidedoor.audit.engine.normalise import RawFile
 from sidedoor.audit.engine.portable.engine import Identify, Rows
 from sidedoor.audit.engine.portable.local import listed, normalise_here, parts_of
-from sidedoor.audit.engine.portable.tables import arrow_table, table
+from sidedoor.audit.engine.portable.tables import arrow_table, repeated_in, table
 from sidedoor.errors import InputError, SidedoorError, UnreachableError, UsageError
 from sidedoor.evidence.interface import ReadOptions
 
@@ -28,7 +28,7 @@ def open_ibis(url: str) -> Iterator[IbisEngine]:
         connection = ibis.connect(url)
     except (ImportError, ValueError) as error:
         raise UsageError(f"--engine: Ibis has no back end for {url.partition(':')[0]!r} here ({error})") from error
-    except Exception as error:  # each back end raises its own  # noqa: BLE001
+    except Exception as error:  # each back end raises its own
         raise UnreachableError(f"--engine: no connection ({str(error).splitlines()[0][:200]})") from error
     engine = IbisEngine(connection)
     try:
@@ -58,6 +58,10 @@ class IbisEngine:
         with _understood():
             self._connection.create_table(self._name(name), obj=expression)
         return table(self._made[-1], expression.schema())
+
+    def repeated(self, name: str, expression: ir.Table) -> ir.Table:
+        """See `engine.Engine`."""
+        return self.keep(name, repeated_in(expression))
 
     def load(self, name: str, columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> ir.Table:
         """See `engine.Engine`."""
@@ -95,9 +99,9 @@ class IbisEngine:
     def close(self) -> None:
         """Take away what was made; what is gone already is gone."""
         for name in reversed(self._made):
-            with suppress(Exception):  # each back end raises its own  # noqa: BLE001
+            with suppress(Exception):  # each back end raises its own
                 self._connection.drop_table(name, force=True)
-        with suppress(Exception):  # noqa: BLE001
+        with suppress(Exception):
             self._connection.disconnect()
 
     def _name(self, name: str) -> str:
@@ -113,10 +117,12 @@ def _understood() -> Iterator[None]:
         yield
     except NotImplementedError as error:
         raise UsageError(f"--engine: this back end cannot do that ({error})") from error
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         if "arquet" in said:
-            raise InputError("the records", f"what is no whole Parquet ({said})", "Parquet written to its end") from error
+            raise InputError(
+                "the records", f"what is no whole Parquet ({said})", "Parquet written to its end"
+            ) from error
         raise SidedoorError(f"the engine could not answer: {said}") from error
 
 

@@ -13,7 +13,7 @@ from sidedoor.audit.engine.database import Database, DatabaseInputError, literal
 from sidedoor.audit.engine.normalise import RawFile
 from sidedoor.audit.engine.portable.engine import Identify, Rows
 from sidedoor.audit.engine.portable.local import listed, normalise_here, parts_of
-from sidedoor.audit.engine.portable.tables import builtin, remembered, table
+from sidedoor.audit.engine.portable.tables import builtin, remembered, repeated_in, table
 from sidedoor.errors import InputError
 from sidedoor.evidence.interface import ReadOptions
 
@@ -45,6 +45,10 @@ class DuckDBEngine:
         with _readable():
             self._database.run(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql(expression)}")
         return table(name, expression.schema())
+
+    def repeated(self, name: str, expression: ir.Table) -> ir.Table:
+        """See `engine.Engine`."""
+        return self.keep(name, repeated_in(expression))
 
     def load(self, name: str, columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> ir.Table:
         """See `engine.Engine`."""

@@ -32,6 +32,9 @@ class Engine(Protocol):
     def keep(self, name: str, expression: ir.Table) -> ir.Table:
         """A name for the rows of an expression, which is evaluated once."""
 
+    def repeated(self, name: str, expression: ir.Table) -> ir.Table:
+        """As `keep`, of the values that stand more than once in the one column of an expression: few of billions."""
+
     def load(self, name: str, columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> ir.Table:
         """A small table out of Python rows. columns: name -> Ibis type; None becomes NULL."""
 

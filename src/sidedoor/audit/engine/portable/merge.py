@@ -99,7 +99,7 @@ def _sources(records: ir.Table) -> ir.Table:
 
 def _spread(engine: Engine, rows: ir.Table) -> ir.Table | None:
     """The records that share message and recipient with another, or speak of all recipients; None where none does."""
-    doubled = engine.keep("doubled", _doubled(rows))
+    doubled = engine.repeated("doubled", _hashes(rows))
     general = engine.keep("general", _general(rows))
     if engine.rows(_size(general))[0][0]:
         return engine.keep("spread", _over_recipients(engine.keep("several", _several(rows, doubled, general))))
@@ -109,9 +109,8 @@ def _spread(engine: Engine, rows: ir.Table) -> ir.Table | None:
 
 
 @remembered
-def _doubled(rows: ir.Table) -> ir.Table:
-    counted = rows.group_by("h").agg(n=rows.count())
-    return counted.filter(counted.n > 1).select("h")
+def _hashes(rows: ir.Table) -> ir.Table:
+    return rows.select("h")
 
 
 @remembered

@@ -16,9 +16,7 @@ from sidedoor.audit.engine.portable.merge import United, unite
 from sidedoor.policy.rule import Rule
 
 
-def reduced(
-    engine: Engine, records: ir.Table, listed: Listed, rule: Rule, classes: Classes
-) -> tuple[United, Combined]:
+def reduced(engine: Engine, records: ir.Table, listed: Listed, rule: Rule, classes: Classes) -> tuple[United, Combined]:
     """What several records say of one message joined; each decision key decided; flows."""
     division = divide(engine, classes, records)
     united = unite(engine, records, listed, division)

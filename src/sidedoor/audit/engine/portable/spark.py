@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.types as ir
 from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.errors import AnalysisException, PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from sidedoor.audit.engine.columns import UNSAID
 from sidedoor.audit.engine.normalise import RawFile
@@ -35,10 +35,11 @@ _ALONE = {
 _ALWAYS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.showConsoleProgress": "false",
-    "spark.log.level": "ERROR",
+    "spark.log.level": "OFF",
     # The three kinds of rows are written side by side; else Spark sorts all rows by their kind first.
     "spark.sql.maxConcurrentOutputFileWriters": "4",
     "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.execution.replaceHashWithSortAgg": "true",  # where rows come sorted anyway
 }
 
 
@@ -102,12 +103,22 @@ class SparkEngine:
         Written and read again: what Spark caches it plans from the start nevertheless, in time that doubles with each
         table that rests on others; and what an executor cached dies with it.
         """
+        with _understood():
+            return self._written(name, self._session.sql(sql(expression)), expression)
+
+    def repeated(self, name: str, expression: ir.Table) -> ir.Table:
+        """See `engine.Engine`. Values that are nearly all single are counted faster, and in less memory, by sorting."""
+        (column,) = expression.columns
+        with _understood():
+            spread = self._session.sql(sql(expression)).repartition(column).sortWithinPartitions(column)
+            counted = spread.groupBy(column).count()
+            return self._written(name, counted.where("count > 1").select(column), expression)
+
+    def _written(self, name: str, frame: DataFrame, expression: ir.Table) -> ir.Table:
         self._kept += 1
         place = f"{self._scratch}/{self._kept:02d}-{name}"
-        with _understood():
-            frame = self._session.sql(sql(expression))
-            frame.write.option("compression", "snappy").parquet(place)
-            self._session.read.schema(frame.schema).parquet(place).createOrReplaceTempView(name)
+        frame.write.option("compression", "snappy").parquet(place)
+        self._session.read.schema(frame.schema).parquet(place).createOrReplaceTempView(name)
         return table(name, expression.schema())
 
     def load(self, name: str, columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> ir.Table:

@@ -53,12 +53,10 @@ def _tenants(records: ir.Table) -> ir.Table:
     return told.group_by("tenant_id").agg(source=told.source.min())
 
 
-def rejected_of(
-    store: Store, place: str, sources: Sequence[SourceRow], most: int
-) -> Iterator[tuple[str, RejectedRow]]:
+def rejected_of(store: Store, place: str, sources: Sequence[SourceRow], most: int) -> Iterator[tuple[str, RejectedRow]]:
     """The first rejected rows, with their file. Raises InputError where some were lost."""
     rejected = store.read(place, REJECTED_KIND, REJECTED)
-    counted = dict(store.rows(_counts(rejected)))
+    counted: dict[str, int] = dict(store.rows(_counts(rejected)))
     for source in sources:
         if counted.get(source.source, 0) != source.rejected:
             found = f"{counted.get(source.source, 0):,} rejected rows of {source.source}"

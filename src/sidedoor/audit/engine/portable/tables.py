@@ -58,3 +58,11 @@ def domain_of(text: ir.StringValue) -> ir.StringValue:
     """The text behind the last @; NULL where there is no @."""
     last = builtin("split_part", "string", text, ibis.literal("@"), ibis.literal(-1, "int32"))
     return ibis.cases((text.contains("@"), last))
+
+
+@remembered
+def repeated_in(expression: ir.Table) -> ir.Table:
+    """The values that stand more than once in the one column of an expression."""
+    (name,) = expression.columns
+    counted = expression.group_by(name).agg(times=expression.count())
+    return counted.filter(counted.times > 1).select(name)
