@@ -258,7 +258,7 @@ def _disagreements_about(database: Database, fact: str) -> list[Disagreement]:
         f"WITH spoken AS (SELECT * FROM spread WHERE {fact} IS NOT NULL{both}), "
         f"differing AS (SELECT key, recipient FROM spoken GROUP BY key, recipient "
         f"HAVING min({value}) <> max({value})), told AS (SELECT s.key, s.recipient, f.format, s.{fact} AS value, "
-        f"r.r_{fact} || CASE WHEN s.{fact} = '' THEN '1' ELSE '0' END || s.{fact} AS place FROM spoken s "
+        f"r.r_{fact} || CASE WHEN s.{fact} = '' THEN '1' ELSE '0' END || s.{fact} || ' ' || f.format AS place FROM spoken s "
         f"JOIN differing d ON s.key = d.key AND s.recipient IS NOT DISTINCT FROM d.recipient "
         f"JOIN ranks r USING (file) JOIN formats f USING (file)), "
         f"best AS (SELECT key, recipient, arg_min(format, place) AS format, arg_min(value, place) AS value "

@@ -18,7 +18,7 @@ from sidedoor.audit.classes import FIRST_OWN_CLASS
 from sidedoor.audit.engine.flows import KEY, PLACE_KEY, RESULTS
 from sidedoor.audit.engine.portable.engine import Engine, Identify
 from sidedoor.audit.engine.portable.keyed import Division, is_stranger, keyed, may_need_sender
-from sidedoor.audit.engine.portable.tables import remembered
+from sidedoor.audit.engine.portable.tables import count_where, remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _keys(events: ir.Table, division: Division) -> ir.Table:
     dated = events.mutate(day=events.received_at.date())
     return dated.group_by(*KEY, "key_hash", "day").agg(
         n=dated.count(),
-        strangers=dated.count(where=is_stranger(dated, division)),
+        strangers=count_where(dated, is_stranger(dated, division)),
         first=dated.received_at.min(),
         last=dated.received_at.max(),
     )
@@ -93,7 +93,7 @@ def _flows(profiled: ir.Table) -> ir.Table:
     return profiled.group_by("flow_hash").agg(
         **same,
         n=profiled.count(),
-        to_itself=profiled.count(where=profiled.sender == profiled.recipient),
+        to_itself=count_where(profiled, profiled.sender == profiled.recipient),
         first=profiled.received_at.min(),
         last=profiled.received_at.max(),
         own=profiled.own.any(),

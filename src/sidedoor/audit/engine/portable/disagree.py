@@ -35,9 +35,9 @@ def _about(spread: ir.Table, fact: str, formats: Names) -> ir.Table:
         alike = alike.isin(ORIGINATING).ifelse("originating", alike)
     # A record without recipient meets others of its kind: NULL stands for one recipient here.
     whom = spoken.recipient.fill_null("")
-    spoken = spoken.select(
-        *MESSAGE, "format", whom=whom, alike=alike, value=spoken[fact], place=ranked(spoken, fact, formats)
-    )
+    # Of two formats that nobody ranks the name decides, or each engine would believe another.
+    place = ranked(spoken, fact, formats) + " " + spoken.format
+    spoken = spoken.select(*MESSAGE, "format", whom=whom, alike=alike, value=spoken[fact], place=place)
     same = spoken.group_by("key", "whom").agg(least=spoken.alike.min(), most=spoken.alike.max())
     told = spoken.semi_join(same.filter(same.least != same.most), ["key", "whom"])
     best = told.group_by("key", "whom").agg(believed=told.format.argmin(told.place), best=told.value.argmin(told.place))

@@ -16,7 +16,7 @@ from sidedoor.audit.engine.columns import CLASSED
 from sidedoor.audit.engine.merge import OF_THE_CONNECTION, TREATMENT_ORDER, Listed, settle_kinds
 from sidedoor.audit.engine.portable.engine import Engine, Identify
 from sidedoor.audit.engine.portable.keyed import Division, classed
-from sidedoor.audit.engine.portable.tables import remembered
+from sidedoor.audit.engine.portable.tables import count_where, remembered
 from sidedoor.audit.listed import ListedSender
 from sidedoor.evidence.precedence import rank
 from sidedoor.evidence.record import FACTS, NULL_SENDER
@@ -27,12 +27,16 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one source shows of itself. nulls: null reverse-paths. listed: addresses of unspecified kind."""
+    """What one source shows of itself. nulls: null reverse-paths. listed: addresses of unspecified kind.
+
+    general: records that speak of all recipients.
+    """
 
     format: str
     records: int
     nulls: int
     listed: int
+    general: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def unite(engine: Engine, records: ir.Table, listed: Listed, division: Division)
     rows = _identified(records, engine.identify)
     found = {source: Shown(*told) for source, *told in sorted(engine.rows(_sources(records)))}
     formats = tuple(sorted({source.format for source in found.values()}))
-    spread = _spread(engine, rows)
+    spread = _spread(engine, rows, general=any(source.general for source in found.values()))
     shown = {name: (source.format, source.nulls) for name, source in found.items() if source.listed}
     kinds = settle_kinds(
         shown, listed, lambda unknown: [] if spread is None else _comparison(engine, spread, formats, unknown)
@@ -92,17 +96,18 @@ def _identified(records: ir.Table, identify: Identify) -> ir.Table:
 def _sources(records: ir.Table) -> ir.Table:
     return records.group_by("source", "format").agg(
         records=records.count(),
-        nulls=records.count(where=records.envelope_sender == NULL_SENDER),
+        nulls=count_where(records, records.envelope_sender == NULL_SENDER),
         listed=records.listed_sender.count(),
+        general=count_where(records, records.recipient.isnull()),
     )
 
 
-def _spread(engine: Engine, rows: ir.Table) -> ir.Table | None:
+def _spread(engine: Engine, rows: ir.Table, *, general: bool) -> ir.Table | None:
     """The records that share message and recipient with another, or speak of all recipients; None where none does."""
     doubled = engine.repeated("doubled", _hashes(rows))
-    general = engine.keep("general", _general(rows))
-    if engine.rows(_size(general))[0][0]:
-        return engine.keep("spread", _over_recipients(engine.keep("several", _several(rows, doubled, general))))
+    if general:
+        several = _several(rows, doubled, engine.keep("general", _general(rows)))
+        return engine.keep("spread", _over_recipients(engine.keep("several", several)))
     if engine.rows(_size(doubled))[0][0]:
         return engine.keep("spread", _repeated(rows, doubled))
     return None
@@ -246,6 +251,6 @@ def _compared(spread: ir.Table, formats: Names) -> ir.Table:
     listed = spread.filter(spread.listed_sender.notnull()).select(*MESSAGE, "source", "listed_sender")
     told = listed.join(differing, list(MESSAGE))
     return told.group_by("source").agg(
-        as_envelope=told.count(where=told.listed_sender == told.envelope),
-        as_header=told.count(where=told.listed_sender == told.header),
+        as_envelope=count_where(told, told.listed_sender == told.envelope),
+        as_header=count_where(told, told.listed_sender == told.header),
     )

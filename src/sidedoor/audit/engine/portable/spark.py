@@ -29,7 +29,8 @@ _ALONE = {
     "spark.ui.enabled": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.memory": "2g",
+    "spark.driver.memory": "3g",
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
     "spark.sql.shuffle.partitions": "8",
 }
 _ALWAYS = {
@@ -39,6 +40,7 @@ _ALWAYS = {
     # The three kinds of rows are written side by side; else Spark sorts all rows by their kind first.
     "spark.sql.maxConcurrentOutputFileWriters": "4",
     "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.codegen.hugeMethodLimit": "8000",  # the JVM compiles no method beyond that, it would interpret it
     "spark.sql.execution.replaceHashWithSortAgg": "true",  # where rows come sorted anyway
 }
 

@@ -54,6 +54,11 @@ def builtin(name: str, returns: str, *values: ir.Value) -> ir.Value:
     return result
 
 
+def count_where(table: ir.Table, condition: ir.BooleanValue) -> ir.IntegerScalar:
+    """How many rows of a group are so. Ibis has Spark sum the condition: NULL where it is NULL for all of them."""
+    return table.count(where=condition.fill_null(False))
+
+
 def domain_of(text: ir.StringValue) -> ir.StringValue:
     """The text behind the last @; NULL where there is no @."""
     last = builtin("split_part", "string", text, ibis.literal("@"), ibis.literal(-1, "int32"))
