@@ -35,6 +35,7 @@ venv() {
 apt() {
   local missing=()
   command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
+  command -v java >/dev/null || missing+=(default-jre-headless) # Spark
   command -v swaks >/dev/null || missing+=(swaks)
   # Debian keeps PostgreSQL's programs out of the path.
   compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null || command -v pg_ctl >/dev/null || missing+=(postgresql)

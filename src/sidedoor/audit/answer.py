@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from sidedoor.audit.context import AssessmentContext
 from sidedoor.audit.coverage import (
@@ -59,6 +60,17 @@ class Beside:
     reported: Reported
     warnings: tuple[str, ...]
     collected: tuple[Collected, ...] = ()
+
+
+def with_days(senders: Iterable[Sender], daily: Mapping[int, Mapping[date, int]]) -> list[Sender]:
+    """The senders with their messages a day. daily: flow -> day -> messages."""
+    dated = []
+    for sender in senders:
+        counts: Counter[date] = Counter()
+        for flow in sender.flow_ids:
+            counts.update(daily.get(flow, {}))
+        dated.append(replace(sender, daily=dict(sorted(counts.items()))))
+    return dated
 
 
 def accepted_of(snapshot: TenantSnapshot) -> list[Domain]:

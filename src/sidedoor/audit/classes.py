@@ -25,6 +25,7 @@ FIRST_OWN_CLASS = -3
 
 # A network wider than this many addresses is not spelled out address by address (Exchange allows /24 at most).
 _MOST_LISTED = 1 << 16
+_MOST_BEGINNINGS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,24 @@ class AddressClasses:
     def all_listed(self) -> bool:
         """Whether `listed` names every address outside class 0."""
         return all(interval.last - interval.first < _MOST_LISTED for interval in self.networks.intervals)
+
+    def wide_beginnings(self) -> tuple[str, ...]:
+        """How the texts of addresses begin that lie in a network outside `listed`; "" for all texts."""
+        beginnings: set[str] = set()
+        for interval in self.networks.intervals:
+            if interval.last - interval.first >= _MOST_LISTED:
+                beginnings |= _beginnings(interval.version, interval.first, interval.last)
+        return ("",) if "" in beginnings else tuple(sorted(beginnings))
+
+
+def _beginnings(version: int, first: int, last: int) -> set[str]:
+    """The first octets, or first groups, of the addresses of an interval as text; {""} where those are many.
+
+    A group that is zero is written in two ways (RFC 5952 section 4.2).
+    """
+    shift, shape = (24, "{}.") if version == 4 else (112, "{:x}:")
+    groups = range(first >> shift, (last >> shift) + 1)
+    return {""} if len(groups) > _MOST_BEGINNINGS or (version == 6 and 0 in groups) else {*map(shape.format, groups)}
 
 
 def _address(version: int, value: int) -> IPAddress:

@@ -25,18 +25,19 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from sidedoor.audit.answer import Beside, Seen, answer_of, context_of
+from sidedoor.audit.answer import Beside, Seen, answer_of, context_of, with_days
 from sidedoor.audit.classes import Classes
 from sidedoor.audit.coverage import collection_coverage, file_coverage, report_coverage
 from sidedoor.audit.discover import Inputs
 from sidedoor.audit.engine.columns import load_classes
-from sidedoor.audit.engine.combine import combine, daily, write_index
 from sidedoor.audit.engine.database import DUCKDB_VERSION, Database, open_database
 from sidedoor.audit.engine.days import UNDATED, bring_home, records_tenants, split
-from sidedoor.audit.engine.derive import Part, derive
+from sidedoor.audit.engine.derive import Part, derive, kept_tables, write_index
 from sidedoor.audit.engine.erase import erase
 from sidedoor.audit.engine.kept import KeptHistory
 from sidedoor.audit.engine.kept_days import KeptDays
+from sidedoor.audit.engine.portable.combine import combine
+from sidedoor.audit.engine.portable.duckdb import DuckDBEngine
 from sidedoor.audit.engine.staging import Staged, Stager
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.listed import ListedSender
@@ -61,7 +62,7 @@ from sidedoor.mail.address import Address
 from sidedoor.policy.decision import Submission
 from sidedoor.policy.rule import compile_rule
 
-_LAYOUT = 3  # raise it when what a day keeps changes
+_LAYOUT = 4  # raise it when what a day keeps changes
 _DERIVED, _FORGOTTEN = "derived.json", "forgotten.json"
 
 
@@ -240,14 +241,13 @@ class History:
     def _assess(self, database: Database, found: Inputs, beside: Beside, out: Path) -> Assessed:
         options, days = self._options, self.days()
         rule = compile_rule(beside.snapshot, options.switches)
-        seen = combine(database, rule, self._classes, days)
+        seen = combine(DuckDBEngine(database), rule, self._classes, kept_tables(database, days))
         span = seen.window or (options.now, options.now)
         context = context_of(
             beside, seen.flows, span, seen.authenticated, resolver=options.resolver, catalogue=options.catalogue
         )
         senders = make_senders(seen.flows, context)
-        counts = daily(database, senders)
-        write_index(database, out)
+        write_index(database, senders, out)
         told = [_told(day) or {} for day in days]
         sources = self.sources()
         messages = sum(tally.messages for tally in seen.tallies)
@@ -266,7 +266,7 @@ class History:
                 disagreements=_disagreements(told),
                 kinds=self._all_kinds(told),
                 flows=seen.flows,
-                senders=[replace(sender, daily=counts.get(sender.id, {})) for sender in senders],
+                senders=with_days(senders, seen.daily),
             ),
             beside,
             now=options.now,

@@ -30,7 +30,7 @@ from sidedoor.audit.engine.output import (
     window,
     write_messages,
 )
-from sidedoor.audit.engine.staging import COLUMNAR_FROM_BYTES, RejectSink, Staged, Stager
+from sidedoor.audit.engine.staging import COLUMNAR_FROM_BYTES, RejectSink, Staged, Stager, stage_refused
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.listed import ListedSender
 from sidedoor.audit.model import Audit, Sender
@@ -40,8 +40,7 @@ from sidedoor.errors import InputError
 from sidedoor.evidence.collection import Collected, read_collection
 from sidedoor.evidence.coverage import incomplete_pages, notes
 from sidedoor.evidence.dmarc_reports import Reported, read_reports
-from sidedoor.evidence.interface import ReadOptions, Recognised
-from sidedoor.evidence.record import RejectedRow
+from sidedoor.evidence.interface import ReadOptions
 from sidedoor.evidence.tenant_files import read_tenant
 from sidedoor.mail.domain import Domain
 from sidedoor.mail.fact import Unknown
@@ -232,7 +231,7 @@ class _Run:
             except InputError as error:
                 if named:
                     raise
-                files.append(_refused(source, error, self.told.reject))
+                files.append(stage_refused(source, error, self.told.reject))
         return files
 
     def _remarks(self, files: Sequence[Staged]) -> Mapping[Path, str]:
@@ -265,23 +264,6 @@ def reports_of(found: Inputs, reject: RejectSink, progress: Progress) -> Reporte
         if path in found.named:
             raise error
     return reported
-
-
-def _refused(source: Recognised, error: InputError, reject: RejectSink) -> Staged:
-    """A file in a folder that stays unread, for ambiguous dates mostly: each of its rows is rejected, none is lost."""
-    staged = Staged(source.path, source.format.name, note=f"not read: {error}")
-    last_row = 0
-    try:
-        # Any order of day and month will do to walk over the rows: no time is kept.
-        for reading in source.read(ReadOptions(date_format="mdy")):
-            if reading.row != last_row:
-                reject(str(source.path), RejectedRow(reading.row, f"the file is not read: found {error.found}", ""))
-                staged.rows += 1
-            last_row = reading.row
-    except InputError:
-        staged.note += " (its rows could not even be counted)"
-    staged.rejected = staged.rows
-    return staged
 
 
 def with_stated_domains(snapshot: TenantSnapshot, domains: Sequence[Domain]) -> TenantSnapshot:

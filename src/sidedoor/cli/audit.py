@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
+from sidedoor.cli.extras import needs
 from sidedoor.errors import OutputError, UsageError
 from sidedoor.mailauth.source import resolver_of
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sidedoor.audit.discover import Inputs
+    from sidedoor.audit.engine.staging import RejectSink
     from sidedoor.audit.listed import ListedSender
     from sidedoor.audit.model import Audit
     from sidedoor.audit.run import AuditOptions, Progress
@@ -28,7 +30,7 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command(name="audit")
-@click.argument("inputs", nargs=-1, required=True, type=_PATH)
+@click.argument("inputs", nargs=-1)
 @click.option("-o", "--output", type=_PATH, default=Path("sidedoor-report"), show_default=True, help="Folder to write.")
 @click.option("--tenant", multiple=True, type=_PATH, help="Tenant export (file or folder), if not among the inputs.")
 @click.option("--accepted-domain", multiple=True, help="An own domain, where there is no Get-AcceptedDomain export.")
@@ -48,9 +50,11 @@ _PATH = click.Path(path_type=Path)
 @click.option("--catalogue", type=_PATH, help="Entries of your own for the catalogue of senders (docs/catalogue.md).")
 @click.option("--baseline", is_flag=True, help="State CIS 6.5.5, MS.EXO.15.1v1 and MT.1062 too (docs/baseline.md).")
 @click.option("--require-ready", is_flag=True, help="Exit with 1 unless the tenant is ready for RejectDirectSend.")
+@click.option("--engine", metavar="NAME", help="Who holds the records: duckdb, spark, spark:MASTER (docs/scale.md).")
+@click.option("--records", metavar="PLACE", help="With --engine: where records lie, or are put; DIR/records if unsaid.")
 @click.option("-q", "--quiet", is_flag=True, help="Print no summary and no progress.")
 def audit_command(
-    inputs: tuple[Path, ...],
+    inputs: tuple[str, ...],
     output: Path,
     tenant: tuple[Path, ...],
     accepted_domain: tuple[str, ...],
@@ -62,6 +66,8 @@ def audit_command(
     catalogue: Path | None,
     baseline: bool,
     require_ready: bool,
+    engine: str | None,
+    records: str | None,
     quiet: bool,
 ) -> int:
     """Audit exports of a tenant's mail history.
@@ -76,6 +82,7 @@ def audit_command(
     from sidedoor.catalogue.catalogue import load_catalogue
     from sidedoor.evidence.interface import ReadOptions
 
+    _refuse_odd(inputs, engine, records)
     options = AuditOptions(
         resolver=resolver_of(zones, offline=offline),
         now=datetime.now(UTC),
@@ -86,12 +93,15 @@ def audit_command(
         switches=_switches(switches),
         catalogue=load_catalogue(catalogue),
     )
-    found = discover((*inputs, *tenant)) if baseline else None
-    if found is not None and found.settings and not found.histories:
+    found = discover((*(Path(text) for text in inputs if "://" not in text), *tenant)) if baseline else None
+    if found is not None and found.settings and not found.histories and not (engine or records):
         _baseline(found, None, output, options.now, quiet=quiet)
         return 0
     console = Console(highlight=False)
-    result = _run(inputs, output, options, quiet=quiet)
+    if engine or records:
+        result = _run_on(engine or "duckdb", inputs, records or str(output / "records"), output, options, quiet=quiet)
+    else:
+        result = _run([Path(text) for text in inputs], output, options, quiet=quiet)
     if found is not None:
         _baseline(found, result, output, options.now, quiet=quiet)
     if not quiet:
@@ -101,9 +111,38 @@ def audit_command(
     return 1 if require_ready and result.readiness.state != "ready" else 0
 
 
+def _refuse_odd(inputs: Sequence[str], engine: str | None, records: str | None) -> None:
+    if not inputs and not records:
+        raise UsageError("found no INPUTS; expected exports, or --records with records that lie there")
+    if far := [text for text in inputs if "://" in text and not (engine or records)]:
+        raise UsageError(f"{far[0]}: only an engine reads that; expected --engine")
+
+
 def _run(inputs: Sequence[Path], output: Path, options: AuditOptions, *, quiet: bool) -> Audit:
-    """The audit with its files; the output folder is made first, so that an unwritable one is found at once."""
+    """The audit with its files."""
     from sidedoor.audit.run import audit
+
+    return _written(output, lambda reject, told: audit(inputs, output, options, reject, told), quiet=quiet)
+
+
+def _run_on(
+    engine: str, inputs: Sequence[str], place: str, output: Path, options: AuditOptions, *, quiet: bool
+) -> Audit:
+    """As `_run`, by an engine."""
+    with needs("--engine", "spark"):
+        from sidedoor.audit.engine.portable.open import open_engine
+        from sidedoor.audit.on_engine import audit_on
+
+    def audited(reject: RejectSink, told: Progress) -> Audit:
+        told.step("starting the engine")
+        with needs(f"--engine {engine}", "spark"), open_engine(engine, output, place) as store:
+            return audit_on(store, inputs, place, options, reject, progress=told)
+
+    return _written(output, audited, quiet=quiet)
+
+
+def _written(output: Path, audited: Callable[[RejectSink, Progress], Audit], *, quiet: bool) -> Audit:
+    """Audit and write; the output folder is made first, so that an unwritable one is found at once."""
     from sidedoor.report.csv_report import RejectedRowsWriter
     from sidedoor.report.writer import REJECTED, write_all
 
@@ -112,7 +151,7 @@ def _run(inputs: Sequence[Path], output: Path, options: AuditOptions, *, quiet: 
     except OSError as error:
         raise OutputError(f"{output}: cannot be made ({error.strerror})") from error
     with _progress(quiet=quiet) as progress, RejectedRowsWriter(output / REJECTED) as rejected:
-        result = audit(inputs, output, options, rejected.write, progress)
+        result = audited(rejected.write, progress)
         progress.step("writing the report")
     write_all(result, output)
     return result

@@ -21,7 +21,7 @@ def truncation_note(form: Format, rows: int) -> str:
     return f"exactly {rows:,} rows, a limit of the service: probably cut off; export shorter periods"
 
 
-_MORE = "announces a further page that is not among the inputs: the export is incomplete"
+MORE = "announces a further page that is not among the inputs: the export is incomplete"
 
 
 def incomplete_pages(sources: Mapping[Path, Format]) -> Mapping[Path, str]:
@@ -34,7 +34,7 @@ def incomplete_pages(sources: Mapping[Path, Format]) -> Mapping[Path, str]:
         paths = [path for path, other in sources.items() if other.name == form.name]
         announcing = [path for path in paths if announces_more(path)]
         if len(announcing) == len(paths):
-            notes.update(dict.fromkeys(announcing, _MORE))
+            notes.update(dict.fromkeys(announcing, MORE))
     return notes
 
 

@@ -66,10 +66,12 @@ class Format:
 class Recognised:
     """A file whose content is known: its format and the reader bound to it.
 
-    `csv` is given where the columnar engine may read the file by itself; the result must be the same.
+    `csv` is given where the columnar engine may read the file by itself; the result must be the same. `parts` are the
+    files of a folder that is one input.
     """
 
     path: Path
     format: Format
     read: Callable[[ReadOptions], Iterator[Record | RejectedRow]]
     csv: Callable[[ReadOptions], CsvShape | None] | None = None
+    parts: tuple[Path, ...] = ()

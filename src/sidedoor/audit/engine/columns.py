@@ -22,13 +22,13 @@ from sidedoor.mail.network import NetworkError, parse_ip
 
 UNKNOWN, ABSENT = -1, -2
 UNSAID = "\ue001"  # a private-use character: no export writes it
-_DOMAIN_CLASS: Mapping[str, str] = {
+DOMAIN_CLASS: Mapping[str, str] = {
     "env_class": "envelope_sender",
     "listed_class": "listed_sender",
     "from_class": "header_from",
     "rcpt_class": "recipient",
 }
-CLASSED = (*_DOMAIN_CLASS, "ip_class")
+CLASSED = (*DOMAIN_CLASS, "ip_class")
 # So many domains are compared one after the other; more go through a join.
 MOST_CASES = 12
 
@@ -42,7 +42,7 @@ def load_classes(database: Database, classes: Classes) -> None:
 def with_classes(source: str, present: frozenset[str], classes: Classes) -> str:
     """A query over the query `source` that adds the columns of CLASSED; `present` are text columns not all NULL."""
     columns, joins = ["s.*"], []
-    for name, text in _DOMAIN_CLASS.items():
+    for name, text in DOMAIN_CLASS.items():
         if text not in present:
             columns.append(f"NULL::SMALLINT AS {name}")
         elif len(classes.domains.exact) <= MOST_CASES:

@@ -18,6 +18,8 @@ from sidedoor.errors import SidedoorError
 if TYPE_CHECKING:
     from _csv import Writer as CsvWriter
 
+    import pyarrow as pa
+
 DUCKDB_VERSION: str = duckdb.__version__  # its hash of a value may differ from the next one's
 # Peak of the whole process stays under 2 GiB at 10 million rows (benchmarks/audit_scale.py): DuckDB gets what
 # remains after Python, and spills the rest to `folder`.
@@ -63,6 +65,11 @@ class Database:
         while batch := cursor.fetchmany(size):
             yield batch
 
+    def arrow(self, sql: str, size: int) -> Iterator[pa.RecordBatch]:
+        """Rows of a query as Arrow, at most `size` at a time."""
+        with _refused():
+            yield from self._connection.sql(sql).to_arrow_reader(size)
+
     def scalar(self, sql: str, parameters: Sequence[object] = ()) -> Any:
         """The first column of the first row."""
         row = self._execute(sql, parameters).fetchone()
@@ -80,12 +87,8 @@ class Database:
         path.unlink()
 
     def _execute(self, sql: str, parameters: Sequence[object]) -> duckdb.DuckDBPyConnection:
-        try:
+        with _refused():
             return self._connection.execute(sql, list(parameters))
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            raise SidedoorError(f"the audit ran out of disk or memory: {_first_line(error)}") from error
-        except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-            raise DatabaseInputError(_first_line(error)) from error
 
 
 # Stands for NULL in CSV files we write for DuckDB: a private-use character, so that "" stays "" (known absent).
@@ -111,6 +114,16 @@ class DatabaseInputError(Exception):
     """DuckDB refuses the input as such; the caller falls back to the row reader, which says why."""
 
 
+@contextmanager
+def _refused() -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise SidedoorError(f"the audit ran out of disk or memory: {_first_line(error)}") from error
+    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        raise DatabaseInputError(_first_line(error)) from error
+
+
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:200]
 
@@ -126,14 +139,14 @@ def identifier(name: str) -> str:
 
 
 @contextmanager
-def open_database(scratch: Path) -> Iterator[Database]:
+def open_database(scratch: Path, threads: int | None = None) -> Iterator[Database]:
     """A database in memory whose spill files live in a fresh folder under `scratch`."""
     with tempfile.TemporaryDirectory(prefix=".sidedoor-", dir=scratch) as folder:
         connection = duckdb.connect(":memory:")
         try:
             connection.execute(f"SET memory_limit = '{_share.memory}MB'")
             connection.execute(f"SET temp_directory = {literal(Path(folder) / 'spill')}")
-            connection.execute(f"SET threads = {_share.threads}")
+            connection.execute(f"SET threads = {threads or _share.threads}")
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("SET enable_progress_bar = false")
             # Every join here has the small side on the right. DuckDB cannot count a CSV file beforehand and, left to

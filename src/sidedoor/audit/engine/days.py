@@ -34,7 +34,7 @@ def split(database: Database, staged: Staged, history: Path, name: str) -> tuple
     queries += [staged.rest] if staged.rest else []
     if not queries:
         return ()
-    _incoming(database, queries)
+    define_incoming(database, queries)
     _meet_beside_midnight(database, history)
     parts = database.folder / f"parts-{name}"
     database.run(
@@ -47,7 +47,7 @@ def split(database: Database, staged: Staged, history: Path, name: str) -> tuple
     return tuple(sorted(_moved(database, folder, history, name) for folder in parts.iterdir()))
 
 
-def _incoming(database: Database, queries: Sequence[str]) -> None:
+def define_incoming(database: Database, queries: Sequence[str]) -> None:
     """The view of all records, lacking columns as NULL."""
     kinds = {"received_at": "TIMESTAMP"}
     nothing = ", ".join(f"NULL::{kinds.get(name, 'VARCHAR')} AS {name}" for name in KEPT)

@@ -4,10 +4,7 @@ Made of the day's parts alone, so that a day that changed costs a day. Everythin
 tenant's settings (`audit.classes`) and on DuckDB's hash; the history makes it anew where either is another.
 
 messages.parquet  one row per message and recipient, with `key_hash` and, where a sender may be needed, `flow_hash`
-keys.parquet      decision keys with their messages, and those of them between strangers
-clients.parquet   addresses in networks that a setting names, with the connector that attributed their mail
-flows.parquet     a row per flow; profile.parquet what its messages say, counted; recipients.parquet hashes of whom
-logins.parquet    own addresses by decision key, to see who logs in
+the others        the tables of `portable.derived`, those of decision keys and of flows with the day
 """
 
 from __future__ import annotations
@@ -16,18 +13,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidedoor.audit.classes import FIRST_OWN_CLASS, Classes
-from sidedoor.audit.engine.columns import classify_seen, define_keyed, load_classes, may_need_sender, with_classes
+from sidedoor.audit.classes import Classes
 from sidedoor.audit.engine.database import Database, literal
 from sidedoor.audit.engine.days import PARQUET, UNDATED, many
-from sidedoor.audit.engine.flows import KEY, PLACE_KEY, RESULTS, SENDER
-from sidedoor.audit.engine.merge import Listed, disagreements, tenants_of, unite
-from sidedoor.audit.engine.output import EVENT_COLUMNS, is_stranger
-from sidedoor.audit.engine.staging import TEXT_FACTS, Staged
+from sidedoor.audit.engine.flows import PLACE_KEY
+from sidedoor.audit.engine.merge import Listed
+from sidedoor.audit.engine.output import EVENT_COLUMNS
+from sidedoor.audit.engine.portable.derived import Derived, derive_tables, identified
+from sidedoor.audit.engine.portable.disagree import disagreements
+from sidedoor.audit.engine.portable.duckdb import DuckDBEngine, sql
+from sidedoor.audit.engine.portable.keyed import divide
+from sidedoor.audit.engine.portable.merge import unite
+from sidedoor.audit.engine.portable.tables import KEY_TYPES, table
+from sidedoor.audit.engine.records import RECORD
 from sidedoor.audit.listed import ListedSender
-from sidedoor.audit.model import Disagreement
+from sidedoor.audit.model import Disagreement, Sender
 
 DERIVED = ("messages", "keys", "clients", "flows", "profile", "recipients", "logins")
+_HASHES, _TIMES = {"key_hash": "uint64", "flow_hash": "uint64"}, {"first": "timestamp(6)", "last": "timestamp(6)"}
+_KEPT: Mapping[str, Mapping[str, str]] = {
+    "keys": {**KEY_TYPES, "key_hash": "uint64", "day": "date", "n": "int64", "strangers": "int64", **_TIMES},
+    "clients": {"client_ip": "string", "connector": "string", "n": "int64", "last": "timestamp(6)"},
+    "logins": {"key_hash": "uint64", "sender": "string", "n": "int64"},
+    "flows": {
+        **_HASHES, **dict.fromkeys(PLACE_KEY, "string"), "n": "int64", "to_itself": "int64", **_TIMES, "own": "boolean",
+    },
+    "profile": {"flow_hash": "uint64", "kind": "string", "text": "string", "n": "int64"},
+    "recipients": {"flow_hash": "uint64", "recipient": "uint64"},
+}  # fmt: skip
+_OF_THE_DAY = {"keys": "* REPLACE ({day} AS day)", "flows": "*, {day} AS day"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,98 +60,68 @@ class DayCounts:
     messages: int
     kinds: Mapping[str, ListedSender]
     disagreements: tuple[Disagreement, ...]
-    tenants: tuple[str, ...]
 
 
 def derive(database: Database, classes: Classes, parts: Sequence[Part], listed: Listed, out: Path) -> DayCounts:
     """Write the files of DERIVED for one day into the folder `out`, which is there."""
-    load_classes(database, classes)
-    classify_seen(database, classes.addresses, many(part.path for part in parts))
-    files = [_staged(number, part, classes) for number, part in enumerate(parts)]
-    kinds = unite(database, files, listed, classes)
-    define_keyed(database, "keyed", "events")
-    names = ", ".join(KEY)
-    flow = f"hash({names}, {', '.join(PLACE_KEY.values())})"
-    need = may_need_sender(classes)
-    database.run(
-        f"CREATE TEMP VIEW hashed AS SELECT *, hash({names}) AS key_hash, {SENDER} AS sender, "
-        f"CASE WHEN {need} THEN {flow} END AS flow_hash FROM keyed"
-    )
-    _copy(database, out, "messages", f"SELECT {', '.join(EVENT_COLUMNS)}, key_hash, flow_hash FROM hashed")
-    _copy(
-        database, out, "keys",
-        f"SELECT {names}, key_hash, {_day(out)} AS day, count(*) AS n, count(*) FILTER ({is_stranger()}) AS strangers, "
-        f"min(received_at) AS first, max(received_at) AS last FROM hashed GROUP BY {names}, key_hash",
-    )  # fmt: skip
-    _copy(
-        database, out, "clients",
-        "SELECT client_ip, connector, count(*) AS n, max(received_at) AS last FROM hashed "
-        "WHERE ip_class > 0 AND connector <> '' GROUP BY ALL",
-    )  # fmt: skip
-    _copy(
-        database, out, "logins",
-        f"SELECT key_hash, sender, count(*) AS n FROM hashed WHERE coalesce(env_class, listed_class) "
-        f"<= {FIRST_OWN_CLASS} GROUP BY ALL",
-    )  # fmt: skip
-    _flows(database, out)
+    engine = DuckDBEngine(database)
+    database.run(f"CREATE TEMP VIEW records AS {_records(parts)}")
+    records = table("records", RECORD)
+    division = divide(engine, classes, records)
+    united = unite(engine, records, listed, division)
+    events = engine.define("identified", identified(united.events, division, engine.identify))
+    _copy(database, out, "messages", f"SELECT {', '.join(EVENT_COLUMNS)}, key_hash, flow_hash FROM identified")
+    tables = derive_tables(engine, events, division)
+    for name in DERIVED[1:]:
+        _copy(database, out, name, f"SELECT {_columns(name, out)} FROM ({sql(getattr(tables, name))})")
     return DayCounts(
-        records=sum(int(database.scalar(f"SELECT count(*) FROM {many([part.path])}")) for part in parts),
-        messages=int(database.scalar(f"SELECT count(*) FROM {many([out / 'messages.parquet'])}")),
-        kinds=kinds,
-        disagreements=disagreements(database, files),
-        tenants=tuple(tenants_of(database, files)),
+        records=sum(source.records for source in united.sources.values()),
+        messages=int(database.scalar(f"SELECT count(*) FROM read_parquet({literal(out / 'messages.parquet')})")),
+        kinds={united.sources[source].format: kind for source, kind in united.kinds.items()},
+        disagreements=disagreements(engine, united),
     )
 
 
-def _staged(number: int, part: Part, classes: Classes) -> Staged:
-    raw = f"SELECT {number}::SMALLINT AS file, *, hash(key, recipient) AS h FROM read_parquet({literal(part.path)})"
-    return Staged(part.path, part.format, query=with_classes(raw, frozenset(TEXT_FACTS), classes))
-
-
-def _day(out: Path) -> str:
-    """SQL: the day that the folder is of. Messages that met beside midnight count where they lie."""
-    return "NULL::DATE" if out.name == UNDATED else f"DATE {literal(out.name)}"
-
-
-def _flows(database: Database, out: Path) -> None:
-    places = ", ".join(f"{expression} AS {name}" for name, expression in PLACE_KEY.items())
-    columns = f"{places}, flow_hash, key_hash, received_at, recipient, header_from, sender, own"
-    database.run(
-        f"CREATE TEMP TABLE profiled AS SELECT {columns}, {', '.join(RESULTS)} FROM hashed WHERE flow_hash IS NOT NULL"
+def _records(parts: Sequence[Part]) -> str:
+    """SQL: the records of all parts, with the name of their part as source."""
+    return " UNION ALL BY NAME ".join(
+        f"SELECT {', '.join(name for name in RECORD if name not in {'source', 'format'})}, "
+        f"{literal(part.path.name)} AS source, {literal(part.format)} AS format FROM read_parquet({literal(part.path)})"
+        for part in parts
     )
-    same = ", ".join(f"any_value({name}) AS {name}" for name in (*PLACE_KEY, "key_hash"))
-    _copy(
-        database, out, "flows",
-        f"SELECT flow_hash, {same}, {_day(out)} AS day, count(*) AS n, "
-        "count(*) FILTER (sender = recipient) AS to_itself, min(received_at) AS first, max(received_at) AS last, "
-        "bool_or(own) AS own FROM profiled GROUP BY flow_hash",
-    )  # fmt: skip
-    _copy(database, out, "profile", " UNION ALL ".join(_counted(_TEXTS)))
-    _copy(
-        database, out, "recipients",
-        "SELECT DISTINCT flow_hash, hash(recipient) AS recipient FROM profiled WHERE recipient IS NOT NULL",
-    )  # fmt: skip
 
 
-# Kind -> the text that is counted; "" is known absence, which says nothing of a result.
-_TEXTS: Mapping[str, str] = {
-    "sender": "sender",
-    "header_from": "header_from",
-    "hour": "hour(received_at)::VARCHAR",
-    "day": "received_at::DATE::VARCHAR",
-    **{name: f"nullif({name}, '')" for name in RESULTS},
-}
-
-
-def _counted(texts: Mapping[str, str]) -> Iterable[str]:
-    for kind, text in texts.items():
-        yield (
-            f"SELECT flow_hash, {literal(kind)} AS kind, {text} AS text, count(*) AS n FROM profiled "
-            f"WHERE {text} IS NOT NULL GROUP BY ALL"
-        )
+def _columns(name: str, out: Path) -> str:
+    """SQL: the columns of a table. Messages that met beside midnight count on the day where they lie."""
+    day = "NULL::DATE" if out.name == UNDATED else f"DATE {literal(out.name)}"
+    return _OF_THE_DAY.get(name, "*").format(day=day)
 
 
 def _copy(database: Database, out: Path, name: str, query: str) -> None:
     partial = out / f".{name}.partial"
     database.run(f"COPY ({query}) TO {literal(partial)} ({PARQUET})")
     partial.replace(out / f"{name}.parquet")
+
+
+def kept_tables(database: Database, days: Sequence[Path]) -> Derived:
+    """The tables of several days together. `days`: folders as `derive` fills them."""
+    for name, columns in _KEPT.items():
+        files = many(day / f"{name}.parquet" for day in days)
+        database.run(f"CREATE OR REPLACE TEMP VIEW kept_{name} AS SELECT {', '.join(columns)} FROM {files}")
+    return Derived(**{name: table(f"kept_{name}", columns) for name, columns in _KEPT.items()})
+
+
+def write_index(database: Database, senders: Iterable[Sender], out: Path) -> None:
+    """What joins the messages of all days with their senders and decisions: two files beside each other in `out`.
+
+    Call after `combine`, whose tables it reads.
+    """
+    database.load(
+        "senders",
+        {"flow": "INTEGER", "sender_id": "VARCHAR", "assessment": "VARCHAR"},
+        ((flow, sender.id, sender.assessment.value) for sender in senders for flow in sender.flow_ids),
+    )
+    _copy(
+        database, out, "flow_senders", "SELECT flow_hash, sender_id, assessment FROM flow_ids JOIN senders USING (flow)"
+    )
+    _copy(database, out, "decisions", "SELECT key_hash, submission, would_reject, certainty, missing FROM decisions")

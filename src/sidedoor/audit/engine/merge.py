@@ -6,8 +6,9 @@ without recipient (trace details) speaks of the message to every recipient that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from sidedoor.audit.classes import Classes
 from sidedoor.audit.engine.columns import ABSENT, CLASSED, with_classes
@@ -21,9 +22,10 @@ from sidedoor.evidence.record import FACTS
 # Facts about which two sources can contradict each other; treatment is left out, because it changes with time.
 COMPARED = ("envelope_sender", "header_from", "client_ip", "helo", "tls", "connector", "direction", "spf", "dkim")
 # Of several fates told for one message the last in this order of mail flow is what became of it.
-_TREATMENT_ORDER = ("quarantined", "junked", "blocked", "failed", "replaced", "delivered", "expanded", "pending")
+TREATMENT_ORDER = ("quarantined", "junked", "blocked", "failed", "replaced", "delivered", "expanded", "pending")
 
 
+Source = TypeVar("Source", int, str)  # how a file is named
 # What a person states about all list-type traces, or what is known of some formats; None lets the data show it.
 Listed = ListedSender | Mapping[str, ListedSender] | None
 
@@ -101,7 +103,7 @@ def _find_doubled(database: Database) -> bool:
 
 # Where Exchange Online told whom it saw, what a tracking log says of a device at the organisation's own server is of
 # another connection.
-_OF_THE_CONNECTION = frozenset({"client_ip", "helo", "tls", "entry"})
+OF_THE_CONNECTION = frozenset({"client_ip", "helo", "tls", "entry"})
 
 
 def _best(fact: str) -> str:
@@ -110,10 +112,10 @@ def _best(fact: str) -> str:
         return "arg_min(received_at, r_received_at || received_at::VARCHAR) FILTER (received_at IS NOT NULL)"
     order = f"CASE WHEN {fact} = '' THEN '1' ELSE '0' END"
     if fact == "treatment":
-        cases = " ".join(f"WHEN '{word}' THEN '{place}'" for place, word in enumerate(_TREATMENT_ORDER))
+        cases = " ".join(f"WHEN '{word}' THEN '{place}'" for place, word in enumerate(TREATMENT_ORDER))
         return f"substr(min(CASE treatment {cases} ELSE '9' END || treatment), 2)"
     best = f"substr(min(r_{fact} || {order} || {fact}), 4)"
-    if fact not in _OF_THE_CONNECTION:
+    if fact not in OF_THE_CONNECTION:
         return best
     seen = "count(client_ip) FILTER (entry IS DISTINCT FROM 'relayed') > 0"
     others = f"substr(min(r_{fact} || {order} || {fact}) FILTER (entry IS DISTINCT FROM 'relayed'), 4)"
@@ -124,22 +126,36 @@ def _listed_kinds(
     database: Database, files: Sequence[Staged], listed: Listed, *, doubled: bool
 ) -> dict[int, ListedSender]:
     """What the sender column of each file with one holds: as stated, as shown by a null sender, or by comparison."""
-    shown = database.rows(
+    rows = database.rows(
         f"SELECT file, count(*) FILTER (env_class = {ABSENT}) FROM (SELECT file, env_class, listed_class "
         "FROM staged UNION ALL SELECT file, env_class, listed_class FROM staged_slim) GROUP BY file "
         "HAVING count(*) FILTER (listed_class IS NOT NULL) > 0"
     )
+    shown = {number: (files[number].format, nulls) for number, nulls in rows}
+    return settle_kinds(shown, listed, lambda numbers: _compared(database, numbers) if doubled else ())
+
+
+def settle_kinds(
+    shown: Mapping[Source, tuple[str, int]],
+    listed: Listed,
+    compare: Callable[[Sequence[Source]], Iterable[tuple[Source, int, int]]],
+) -> dict[Source, ListedSender]:
+    """What the sender column of each file holds. shown: file with such a column -> its format, its null senders.
+
+    compare: of some files, how often their column was the envelope sender, and the header From, of a message of which
+    better sources tell both and they differ.
+    """
     if isinstance(listed, ListedSender):
-        return {number: listed for number, _ in shown}
+        return dict.fromkeys(shown, listed)
     # Only an envelope sender is ever `<>`, so a file that shows one shows envelope senders (RFC 5321 section 4.5.5).
-    kinds = {number: ListedSender.ENVELOPE if nulls else ListedSender.UNKNOWN for number, nulls in shown}
-    if doubled:
-        kinds |= _kinds_by_comparison(database, [number for number, kind in kinds.items() if kind.value == "unknown"])
-    known = listed or {}
-    by_format: dict[str, set[ListedSender]] = {name: {kind} for name, kind in known.items()}
-    for number, kind in kinds.items():
-        by_format.setdefault(files[number].format, set()).add(kind)
-    return {number: _agreed(by_format[files[number].format], kind) for number, kind in kinds.items()}
+    kinds = {file: ListedSender.ENVELOPE if nulls else ListedSender.UNKNOWN for file, (_, nulls) in shown.items()}
+    for file, as_envelope, as_header in compare([file for file in kinds if kinds[file] is ListedSender.UNKNOWN]):
+        if bool(as_envelope) != bool(as_header):
+            kinds[file] = ListedSender.ENVELOPE if as_envelope else ListedSender.HEADER
+    by_format: dict[str, set[ListedSender]] = {name: {kind} for name, kind in (listed or {}).items()}
+    for file, kind in kinds.items():
+        by_format.setdefault(shown[file][0], set()).add(kind)
+    return {file: _agreed(by_format[shown[file][0]], kind) for file, kind in kinds.items()}
 
 
 def _agreed(kinds: set[ListedSender], own: ListedSender) -> ListedSender:
@@ -148,25 +164,18 @@ def _agreed(kinds: set[ListedSender], own: ListedSender) -> ListedSender:
     return next(iter(shown)) if len(shown) == 1 else (own if own in shown else ListedSender.UNKNOWN)
 
 
-def _kinds_by_comparison(database: Database, numbers: Iterable[int]) -> dict[int, ListedSender]:
+def _compared(database: Database, numbers: Sequence[int]) -> list[tuple[int, int, int]]:
     """Where better sources tell both addresses of a message and they differ, see which of them a file listed."""
     chosen = ", ".join(str(number) for number in numbers)
     if not chosen:
-        return {}
-    rows = database.rows(
+        return []
+    return database.rows(
         f"SELECT s.file, count(*) FILTER (s.listed_sender = t.e), count(*) FILTER (s.listed_sender = t.f) "
         f"FROM spread s JOIN (SELECT key, recipient, {_best('envelope_sender')} AS e, {_best('header_from')} AS f "
         f"FROM spread JOIN ranks USING (file) GROUP BY key, recipient) t "
         f"ON s.key = t.key AND s.recipient = t.recipient "
         f"WHERE t.e <> t.f AND s.listed_sender IS NOT NULL AND s.file IN ({chosen}) GROUP BY s.file"
     )
-    kinds: dict[int, ListedSender] = {}
-    for number, as_envelope, as_header in rows:
-        if as_envelope and not as_header:
-            kinds[number] = ListedSender.ENVELOPE
-        elif as_header and not as_envelope:
-            kinds[number] = ListedSender.HEADER
-    return kinds
 
 
 def _merge(database: Database, kinds: Mapping[int, ListedSender], classes: Classes) -> None:
@@ -235,7 +244,8 @@ def disagreements(database: Database, files: Sequence[Staged]) -> tuple[Disagree
 
 
 # Historical searches know two directions; what EmailEvents calls intra-org and outbound is originating to them.
-_ORIGINATING = "CASE WHEN direction IN ('intra-org', 'outbound') THEN 'originating' ELSE direction END"
+ORIGINATING = ("intra-org", "outbound")
+_ORIGINATING = f"CASE WHEN direction IN {ORIGINATING} THEN 'originating' ELSE direction END"
 
 
 def _disagreements_about(database: Database, fact: str) -> list[Disagreement]:
@@ -243,12 +253,13 @@ def _disagreements_about(database: Database, fact: str) -> list[Disagreement]:
     # Known absence against a value counts ("" and a name); silence (NULL) does not.
     value = _ORIGINATING if fact == "direction" else fact
     # A tracking log tells of the device at the organisation's own server, Exchange Online of that server: both right.
-    both = " AND entry IS DISTINCT FROM 'relayed'" if fact in _OF_THE_CONNECTION else ""
+    both = " AND entry IS DISTINCT FROM 'relayed'" if fact in OF_THE_CONNECTION else ""
     rows = database.rows(
         f"WITH spoken AS (SELECT * FROM spread WHERE {fact} IS NOT NULL{both}), "
         f"differing AS (SELECT key, recipient FROM spoken GROUP BY key, recipient "
         f"HAVING min({value}) <> max({value})), told AS (SELECT s.key, s.recipient, f.format, s.{fact} AS value, "
-        f"r.r_{fact} || CASE WHEN s.{fact} = '' THEN '1' ELSE '0' END || s.{fact} AS place FROM spoken s "
+        f"r.r_{fact} || CASE WHEN s.{fact} = '' THEN '1' ELSE '0' END || s.{fact} || ' ' || f.format AS place "
+        f"FROM spoken s "
         f"JOIN differing d ON s.key = d.key AND s.recipient IS NOT DISTINCT FROM d.recipient "
         f"JOIN ranks r USING (file) JOIN formats f USING (file)), "
         f"best AS (SELECT key, recipient, arg_min(format, place) AS format, arg_min(value, place) AS value "

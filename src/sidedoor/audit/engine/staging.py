@@ -272,6 +272,23 @@ class Stager:
         self.database.run(f"COPY (SELECT * FROM ({query})) TO {literal(path)} (FORMAT parquet, COMPRESSION snappy)")
 
 
+def stage_refused(source: Recognised, error: InputError, reject: RejectSink) -> Staged:
+    """A file in a folder that stays unread, for ambiguous dates mostly: each of its rows is rejected, none is lost."""
+    staged = Staged(source.path, source.format.name, note=f"not read: {error}")
+    last_row = 0
+    try:
+        # Any order of day and month will do to walk over the rows: no time is kept.
+        for reading in source.read(ReadOptions(date_format="mdy")):
+            if reading.row != last_row:
+                reject(str(source.path), RejectedRow(reading.row, f"the file is not read: found {error.found}", ""))
+                staged.rows += 1
+            last_row = reading.row
+    except InputError:
+        staged.note += " (its rows could not even be counted)"
+    staged.rejected = staged.rows
+    return staged
+
+
 def _has_nul(path: Path) -> bool:
     with path.open("rb") as file:
         return any(b"\0" in chunk for chunk in iter(partial(file.read, 1 << 20), b""))

@@ -53,7 +53,7 @@ def recognised_messages(path: Path) -> Recognised:
 
 def recognised_folder(folder: Path, files: Sequence[Path]) -> Recognised:
     """One reader for many files of messages in one folder: message after message, numbered through."""
-    return Recognised(folder, MESSAGE, partial(_read_all, tuple(files)))
+    return Recognised(folder, MESSAGE, partial(_read_all, tuple(files)), parts=tuple(files))
 
 
 def _read(path: Path, _: ReadOptions) -> Iterator[Record | RejectedRow]:
