@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from sidedoor.cli.main import COMMANDS
-from sidedoor.doctor.features import EXTRA_OF, POSIX, _trouble, _wanted, features, further
+from sidedoor.doctor.features import EXTRA_OF, POSIX, _loads, _trouble, _wanted, features, further
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -138,3 +138,12 @@ def test_what_is_amiss_with_a_library(wanted: str, why: str) -> None:
     said = _trouble(Requirement(wanted))
     assert said.startswith(why)
     assert bool(said) is bool(why)
+
+
+def test_a_library_that_calls_a_program_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    assert _loads("pyspark").startswith("pyspark needs Java 17 or newer")
+    (tmp_path / "java").write_text("#!/bin/sh\n")
+    (tmp_path / "java").chmod(0o755)
+    assert _loads("pyspark") == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -49,8 +50,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="module")
 def wheel(registry: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built as `make release` builds it: of the sdist, which therefore has all that it takes."""
-    folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--outdir", folder, ROOT)
+    folder, source = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("source") / "sidedoor"
+    # Of a copy: a build writes into its source, which other tests read at the same time.
+    kept = shutil.ignore_patterns(
+        ".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "*.egg-info", "build", "demo-*"
+    )
+    shutil.copytree(ROOT, source, ignore=kept)
+    run(sys.executable, "-m", "build", "--outdir", folder, source)
     assert (folder / f"sidedoor-{__version__}.tar.gz").exists()
     return folder / f"sidedoor-{__version__}-py3-none-any.whl"
 
