@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from sidedoor.audit.engine.normalise import RawFile
 from sidedoor.audit.engine.portable.engine import Identify, Rows
 from sidedoor.audit.engine.portable.spark_files import DDL, ROWS_AT_ONCE, from_contents, from_paths
 from sidedoor.audit.engine.portable.tables import arrow_table, builtin, remembered, table
-from sidedoor.errors import InputError, OutputError, SidedoorError, UnreachableError
+from sidedoor.errors import InputError, OutputError, SidedoorError, UnreachableError, UsageError
 from sidedoor.evidence.interface import ReadOptions
 
 _LOCAL = re.compile(r"local(-cluster)?\b")
@@ -51,6 +52,8 @@ def open_spark(master: str, scratch: str) -> Iterator[SparkEngine]:
 
     scratch: a folder on the engine's storage, which is made and taken away.
     """
+    if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+        raise UsageError("--engine spark needs Java 17 or newer: apt-get install default-jre-headless, or JAVA_HOME")
     warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
     # Workers on this machine run the Python that has Sidedoor; those of a cluster what the cluster says.
     if _LOCAL.match(master or "local"):
