@@ -78,7 +78,7 @@ def main() -> int:
     bench.size("--rows", 10_000_000, quick=1_000_000)
     bench.size("--flows", 200, quick=200, text="devices that send in the tenant's name")
     bench.size("--pairs", 3, quick=1)
-    bench.option("--master", default="local[2]")
+    bench.option("--master", default="local[2]", help="Of Spark; empty for none.")
     bench.option("--place", type=Path, help="Records made by an earlier run, kept; made where there are none.")
     asked = bench.options()
     with tempfile.TemporaryDirectory(prefix="engines-") as name:
@@ -89,7 +89,9 @@ def main() -> int:
         place = asked.place or folder / "records"
         if not place.exists():
             make(place, asked.rows, asked.flows)
-        compare(bench, folder, place, asked.pairs, f"spark:{asked.master}" if shutil.which("java") else "")
+        compare(
+            bench, folder, place, asked.pairs, f"spark:{asked.master}" if asked.master and shutil.which("java") else ""
+        )
     return bench.end()
 
 
@@ -127,7 +129,7 @@ def compare(bench: Bench, folder: Path, place: Path, pairs: int, spark: str) -> 
     bench.tell("DuckDB through Ibis: a million rows", statistics.median(seconds["duckdb"]) / million, "s")
     bench.tell("DuckDB through Ibis: peak memory", last["peak"], "MB")
     if not spark:
-        bench.left_out("Spark", "there is no Java")
+        bench.left_out("Spark", "no Java, or no --master")
         return
     bench.tell_pairs(f"{spark}, started", seconds[spark], "s", "DuckDB", seconds["duckdb"], goal="engines-spark")
     bench.tell(f"{spark}: a million rows", statistics.median(seconds[spark]) / million, "s")

@@ -45,9 +45,11 @@ def records_in(place: Path) -> tuple[int, int, int, int]:
     return int(counts[0]), int(refused[0]), int(records[0]), int(counts[1])
 
 
-def test_duckdb_says_what_an_audit_without_engine_says(demo: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["duckdb", "duckdb://"])
+def test_an_engine_says_what_an_audit_without_one_says(engine: str, demo: Path, tmp_path: Path) -> None:
+    """By its name, and as any back end of Ibis by its URL."""
     plain = audited(tmp_path / "plain", demo)
-    assert audited(tmp_path / "engine", demo, "--engine", "duckdb") == plain
+    assert audited(tmp_path / "engine", demo, "--engine", engine) == plain
     assert rejected(tmp_path / "engine") == rejected(tmp_path / "plain")
     assert len(rejected(tmp_path / "plain")) > 1
     rows, refused, records, expanded = records_in(tmp_path / "engine" / "records")
@@ -78,7 +80,7 @@ def test_spark_says_what_duckdb_says_of_records_at_random(seed: int, settings: P
 def test_spark_reads_exports_that_only_it_can_reach(tmp_path: Path, settings: Path) -> None:
     exports = tmp_path / "exports"
     exports.mkdir()
-    v2_file(exports / "a trace.csv", [v2_row(n) for n in range(50)])
+    v2_file(exports / "a trace [1] of {2}.csv", [v2_row(n) for n in range(50)])
     (exports / "AcceptedDomain.json").write_bytes((settings / "AcceptedDomain.json").read_bytes())
     (exports / "notes.txt").write_text("nothing")
     url = exports.as_uri()

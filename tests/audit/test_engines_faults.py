@@ -101,6 +101,25 @@ def test_odd_questions_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture
         assert said in capsys.readouterr().err
 
 
+def test_a_report_has_no_messages_of_another_history_beside_it(tmp_path: Path) -> None:
+    trace, settings = v2_file(tmp_path / "trace.csv", [v2_row(1)]), write_settings(tmp_path / "settings")
+    audited(tmp_path / "out", trace, settings)
+    assert (tmp_path / "out" / "messages.parquet").exists()
+    audited(tmp_path / "out", trace, settings, "--engine", "duckdb")
+    assert not (tmp_path / "out" / "messages.parquet").exists()
+
+
+@pytest.mark.skipif(not find_spec("pyspark"), reason="needs PySpark")
+def test_spark_without_java_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = write_place(tmp_path / "place", random_records(5, 30))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    assert main(["audit", "--records", str(place), "--engine", "spark", "--offline", "-o", str(tmp_path / "out")]) == 2
+    assert "default-jre-headless" in capsys.readouterr().err
+
+
 @needs_spark
 def test_an_executor_that_is_killed_changes_nothing(tmp_path: Path) -> None:
     """Two executors, each a process, under a whole run; one is killed as soon as something has been kept."""

@@ -68,10 +68,12 @@ def audit_on(
 
 def _listed(store: Store, inputs: Sequence[str]) -> Iterator[RawFile]:
     """The files of the inputs that lie on the engine's storage."""
+    seen: set[str] = set()
     for text in inputs:
-        if "://" in text:
-            for path, size in store.listed(text):
-                yield RawFile(0, 0, path, named=path == text, size=size)
+        for path, size in store.listed(text) if "://" in text else ():
+            if path not in seen:
+                seen.add(path)
+                yield RawFile(0, 0, path, named=path == text, size=size, root=text)
 
 
 def _raw(found: Inputs) -> Iterator[RawFile]:

@@ -134,6 +134,8 @@ def _run_on(
         from sidedoor.audit.on_engine import audit_on
 
     def audited(reject: RejectSink, told: Progress) -> Audit:
+        # An audit without engine may have left one, of another history than the report that comes.
+        (output / "messages.parquet").unlink(missing_ok=True)
         told.step("starting the engine")
         with needs(f"--engine {engine}", "spark"), open_engine(engine, output, place) as store:
             return audit_on(store, inputs, place, options, reject, progress=told)

@@ -40,7 +40,8 @@ class RawFile:
     """One input. number: its place among all `inputs`. parts: the message files of a folder that is one input.
 
     named: a person named this very file, so that it must be read. skipped: why it is not to be read at all. size: in
-    bytes, as far as known. shown: the name it has in the report, where that is not its path.
+    bytes, as far as known. shown: the name it has in the report, where that is not its path. root: the input it was
+    listed under on the engine's own storage, "" for a file that is read by its path.
     """
 
     number: int
@@ -51,6 +52,7 @@ class RawFile:
     skipped: str = ""
     size: int = 0
     shown: str = ""
+    root: str = ""
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,9 +19,9 @@ from pyspark.sql import DataFrame, SparkSession
 from sidedoor.audit.engine.columns import UNSAID
 from sidedoor.audit.engine.normalise import RawFile
 from sidedoor.audit.engine.portable.engine import Identify, Rows
-from sidedoor.audit.engine.portable.spark_files import DDL, from_contents, from_paths
+from sidedoor.audit.engine.portable.spark_files import DDL, ROWS_AT_ONCE, from_contents, from_paths
 from sidedoor.audit.engine.portable.tables import arrow_table, builtin, remembered, table
-from sidedoor.errors import InputError, OutputError, SidedoorError, UnreachableError
+from sidedoor.errors import InputError, OutputError, SidedoorError, UnreachableError, UsageError
 from sidedoor.evidence.interface import ReadOptions
 
 _LOCAL = re.compile(r"local(-cluster)?\b")
@@ -51,6 +52,8 @@ def open_spark(master: str, scratch: str) -> Iterator[SparkEngine]:
 
     scratch: a folder on the engine's storage, which is made and taken away.
     """
+    if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+        raise UsageError("--engine spark needs Java 17 or newer: apt-get install default-jre-headless, or JAVA_HOME")
     warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
     # Workers on this machine run the Python that has Sidedoor; those of a cluster what the cluster says.
     if _LOCAL.match(master or "local"):
@@ -151,9 +154,12 @@ class SparkEngine:
     def normalise(self, files: Sequence[RawFile], options: ReadOptions, place: str) -> None:
         """See `engine.Store`. Workers read the files themselves where they see them, else Spark hands them over."""
         with _understood(place):
-            paths = all("://" not in file.path for file in files)
-            tagged = (from_paths if paths else from_contents)(self._session, files, options)
+            near, far = [file for file in files if not file.root], [file for file in files if file.root]
+            tagged = from_paths(self._session, near, options)
+            if far:
+                tagged = tagged.union(from_contents(self._session, far, options))
             tagged.write.partitionBy("kind").parquet(place)
+            self._session.conf.unset(ROWS_AT_ONCE)
 
     def listed(self, folder: str) -> Sequence[tuple[str, int]]:
         """See `engine.Store`."""

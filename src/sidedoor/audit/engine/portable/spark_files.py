@@ -23,6 +23,7 @@ DDL: Mapping[str, str] = {
     "string": "STRING", "int32": "INT", "int64": "BIGINT", "boolean": "BOOLEAN", "timestamp(6)": "TIMESTAMP_NTZ",
 }  # fmt: skip
 _SCHEMA = ", ".join(f"`{name}` {DDL[type_]}" for name, type_ in ALL.items())
+ROWS_AT_ONCE = "spark.sql.execution.arrow.maxRecordsPerBatch"
 _TASK_BYTES = 256 * 1024 * 1024  # small files go several to a task, or the records would lie in as many small files
 _SETTINGS = "the tenant's settings; --tenant names them, on this machine"
 
@@ -38,7 +39,7 @@ def from_paths(session: SparkSession, files: Sequence[RawFile], options: ReadOpt
                 yield from normalise(chosen[number], how, threads=1)
 
     parallel = session.sparkContext.defaultParallelism
-    tasks = min(len(files), max(4 * parallel, sum(file.size for file in files) // _TASK_BYTES))
+    tasks = min(max(1, len(files)), max(4 * parallel, sum(file.size for file in files) // _TASK_BYTES))
     return session.range(0, len(files), 1, tasks).mapInArrow(read, _SCHEMA)
 
 
@@ -50,10 +51,13 @@ def from_contents(session: SparkSession, files: Sequence[RawFile], options: Read
         chosen, how = told.value
         for batch in batches:
             for path, content in zip(batch.column(0).to_pylist(), batch.column(1), strict=True):
-                yield from _handed_over(chosen[path], content.as_buffer(), how)
+                if path in chosen:  # else it came after the files were listed
+                    yield from _handed_over(chosen[path], content.as_buffer(), how)
 
-    session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "1")
-    found = session.read.format("binaryFile").load([file.path for file in files])
+    session.conf.set(ROWS_AT_ONCE, "1")  # each may be large
+    # By the folder, as they were listed: a name of its own may hold what Spark takes for a pattern.
+    reader = session.read.format("binaryFile").option("recursiveFileLookup", "true")
+    found = reader.load(sorted({file.root for file in files}))
     return found.select("path", "content").mapInArrow(read, _SCHEMA)
 
 
