@@ -1,15 +1,14 @@
 """Audit of large message traces against what DuckDB alone needs to turn the same CSV into zstd Parquet (the floor).
 
-    python benchmarks/audit_scale.py [--rows 10000000] [--pairs 3] [--all]
+    python benchmarks/audit_scale.py [--quick] [--rows 10000000] [--pairs 3]
 
-Prints, for each size: the floor, the audit, their ratio pair by pair, peak memory, and a plain `csv.DictReader` loop
-that only counts (FromIP, domain, status). `--all` adds 1 and 2 million rows, and 100 thousand and 1 million distinct
-flows. Every figure is of a whole process; run it on a quiet machine.
+Tells the audit beside the floor, their ratio pair by pair, peak memory, and a plain `csv.DictReader` loop that only
+counts (FromIP, domain, status), at the rows and at a tenth of them; then, one pair each, with 100 thousand and a
+million distinct flows. Every figure is of a whole process; run it on a quiet machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -19,6 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from gather.form import Bench
+
+FLOWS = 5_000
 # MessageTraceV2 as Export-Csv writes it, about 250 bytes a row; a tenth comes from 200 own-domain devices.
 GENERATE = """
 import duckdb, sys
@@ -80,8 +82,8 @@ def python(code: str, *arguments: str) -> tuple[float, int]:
     return timed(sys.executable, "-c", code, *arguments)
 
 
-def compare(folder: Path, rows: int, flows: int, pairs: int, *, reader: bool) -> float:
-    """One line of results; returns the audit's median time."""
+def compare(bench: Bench, folder: Path, rows: int, flows: int, pairs: int) -> tuple[Path, float]:
+    """Tells the audit of so many rows and its memory; returns the file and the audit's median time."""
     source = folder / f"trace-{rows}-{flows}.csv"
     python(GENERATE, str(rows), str(flows), str(source))
     floors, audits, peak = [], [], 0
@@ -93,43 +95,34 @@ def compare(folder: Path, rows: int, flows: int, pairs: int, *, reader: bool) ->
         )  # fmt: skip
         audits.append(seconds)
         peak = max(peak, memory)
-    ratios = [audit / floor for audit, floor in zip(audits, floors, strict=True)]
-    loop = python(DICT_READER, str(source))[0] if reader else None
-    print(
-        f"{rows:>11,} rows {flows:>9,} flows {source.stat().st_size / 1e6:>6,.0f} MB | floor "
-        f"{statistics.median(floors):6.2f} s | audit {statistics.median(audits):6.2f} s | ratio "
-        f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}) | peak {peak:,} MB"
-        + (
-            f" | csv.DictReader loop {loop:.1f} s, {loop / statistics.median(audits):.1f} times the audit"
-            if loop
-            else ""
-        ),
-        flush=True,
-    )
-    source.unlink()
-    return statistics.median(audits)
+    what, goal = f"{rows:,} rows, {flows:,} flows", "audit-floor" if rows == bench.asked["rows"] else ""
+    bench.tell_pairs(what, audits, "s", "DuckDB to Parquet", floors, goal=goal)
+    bench.tell(f"{what}: peak", peak, "MB", goal="audit-memory")
+    return source, statistics.median(audits)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--all", action="store_true")
-    options = parser.parse_args()
+def main() -> int:
+    """A tenth of the rows, the rows, and the rows with more flows."""
+    bench = Bench(__file__, __doc__)
+    bench.size("--rows", 10_000_000, quick=1_000_000)
+    bench.size("--pairs", 3, quick=1)
+    asked = bench.options()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "tenant").mkdir()
         for file, content in TENANT.items():
             (folder / "tenant" / file).write_text(json.dumps(content))
-        if options.all:
-            small = compare(folder, options.rows // 10, 5_000, options.pairs, reader=False)
-            compare(folder, options.rows // 5, 5_000, options.pairs, reader=False)
-        large = compare(folder, options.rows, 5_000, options.pairs, reader=True)
-        if options.all:
-            print(f"{'':>11} ten times the rows took {large / small:.1f} times as long")
-            for flows in (100_000, 1_000_000):
-                compare(folder, options.rows, flows, options.pairs, reader=False)
+        source, small = compare(bench, folder, asked.rows // 10, FLOWS, asked.pairs)
+        source.unlink()
+        source, large = compare(bench, folder, asked.rows, FLOWS, asked.pairs)
+        bench.tell("the rows", large, "s", ("10 times a tenth", 10 * small), goal="audit-growth")
+        loop = python(DICT_READER, str(source))[0]
+        bench.tell("the rows", large, "s", ("csv.DictReader loop", loop), goal="audit-dict-reader")
+        source.unlink()
+        for flows in (100_000, 1_000_000):
+            compare(bench, folder, asked.rows, flows, 1)[0].unlink()
+    return bench.end()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

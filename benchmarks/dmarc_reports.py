@@ -1,14 +1,14 @@
 """How fast is an aggregate report read? Our summary beside parsedmarc's, offline, on the same 100,000 records.
 
-    pip install -e . && python benchmarks/dmarc_reports.py --peer PYTHON
+    python benchmarks/dmarc_reports.py [--quick] [--records 100000] [--peer PYTHON]
 
-PYTHON is an interpreter that has parsedmarc, whose many dependencies deserve an environment of their own. Each reader
-runs in a process of its own, which says how long reading took, without imports, and its peak resident memory.
+PYTHON is an interpreter that has parsedmarc, whose many dependencies deserve an environment of their own: `make bench`
+makes one in .venv/parsedmarc, which is where it is looked for. Each reader runs in a process of its own, which says how
+long reading took, without imports, and its peak resident memory.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -16,7 +16,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-RATE_GOAL, MEMORY_GOAL = 10, 1 / 4
+from gather.form import Bench
+
+PEER = Path(__file__).resolve().parents[1] / ".venv" / "parsedmarc" / "bin" / "python"
 RESULTS = ("pass", "fail")
 
 OURS = """
@@ -42,6 +44,7 @@ TOLD = """
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps({"seconds": spent, "megabytes": memory, "records": records, "messages": messages}))
 """
+VERSION = "from importlib.metadata import version; print(version('parsedmarc'))"
 
 
 def record(number: int) -> str:
@@ -86,31 +89,41 @@ def measured(python: str, code: str, path: Path) -> dict[str, Any]:
     return found
 
 
-def line(name: str, told: dict[str, Any]) -> str:
-    """One line of the result."""
-    rate = told["records"] / told["seconds"]
-    return f"{name}: {told['seconds']:.2f} s, {rate:,.0f} records/s, peak {told['megabytes']:.0f} MB"
+def rate(told: dict[str, Any]) -> float:
+    """Records a second."""
+    return float(told["records"] / told["seconds"])
+
+
+def version(python: str) -> str:
+    """Of that interpreter's parsedmarc; nothing where it has none."""
+    done = subprocess.run([python, "-c", VERSION], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def main() -> int:
-    """A line each, and the ratios; 1 where a goal is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--peer", default=sys.executable, help="a Python that has parsedmarc")
-    options = parser.parse_args()
+    """Ours, the peer's, and the ratios."""
+    bench = Bench(__file__, __doc__)
+    bench.size("--records", 100_000, quick=10_000)
+    bench.option("--peer", default=str(PEER if PEER.exists() else sys.executable), help="a Python that has parsedmarc")
+    options = bench.options()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.xml"
         write_report(path, options.records)
-        print(f"{options.records:,} records, {path.stat().st_size / 1e6:.0f} MB of XML")
+        print(f"{path.stat().st_size / 1e6:.0f} MB of XML", flush=True)
         ours = measured(sys.executable, OURS, path)
-        print(line("sidedoor", ours))
-        theirs = measured(options.peer, THEIRS, path)
-        print(line("parsedmarc", theirs))
+        peer = version(options.peer)
+        theirs = measured(options.peer, THEIRS, path) if peer else None
+    if theirs is None:
+        bench.tell("records read", rate(ours), "/s")
+        bench.tell("peak memory", ours["megabytes"], "MB")
+        bench.left_out("parsedmarc", "the Python asked has none (make bench installs it in .venv/parsedmarc)")
+        return bench.end()
     if (ours["records"], ours["messages"]) != (theirs["records"], theirs["messages"]):
         raise SystemExit(f"we counted {ours}, parsedmarc {theirs}")
-    rate, memory = theirs["seconds"] / ours["seconds"], ours["megabytes"] / theirs["megabytes"]
-    print(f"rate: {rate:.1f} times (goal {RATE_GOAL}); memory: {memory:.1%} (goal below {MEMORY_GOAL:.0%})")
-    return int(rate < RATE_GOAL or memory >= MEMORY_GOAL)
+    bench.peer("parsedmarc", peer)
+    bench.tell("records read", rate(ours), "/s", ("parsedmarc", rate(theirs)), goal="dmarc-rate")
+    bench.tell("peak memory", ours["megabytes"], "MB", ("parsedmarc", theirs["megabytes"]), goal="dmarc-memory")
+    return bench.end()
 
 
 if __name__ == "__main__":

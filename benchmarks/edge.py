@@ -1,16 +1,15 @@
 """How fast the edge takes and refuses mail, beside Postfix, aiosmtpd and Postfix's smtp-sink in the same run.
 
-    python benchmarks/edge.py [--messages 4000] [--rounds 3]
+    python benchmarks/edge.py [--quick] [--messages 8000] [--rounds 3]
 
 Load by Postfix's smtp-source: 2 KB messages, 20 connections, at 1, 10 and 200 messages a connection. Each server is a
-process of its own; the servers take turns, and medians of the rounds are printed. Postfix's queue needs root; without
-it, or without Postfix, those rows are left out and said so. Refusals are counted by a small client of our own, the same
-for both, because smtp-source ends at the first refusal. Exits with 1 where a goal is missed.
+process of its own; the servers take turns, and medians of the rounds are told. Postfix's queue needs root; without it,
+or without Postfix, those rows are left out and said so. Refusals are counted by a small client of our own, the same for
+both, because smtp-source ends at the first refusal.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import shutil
@@ -28,11 +27,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.audit.audit_kit import accepted_domain, write_settings
 
+from gather.form import Bench
+from gather.ports import free_port
 from sidedoor.cli.edge_parts import loop_factory
 
 PER_CONNECTION = (1, 10, 200)
 CONNECTIONS = 20
 SIZE = 2_000
+SPOOLING = "--spooling-edge"
 AIOSMTPD = """
 import asyncio, sys
 from aiosmtpd.smtp import SMTP
@@ -92,13 +94,6 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_for(port: int) -> None:
     """Until somebody answers with a greeting."""
     for _ in range(600):
@@ -155,10 +150,10 @@ def edge(folder: Path, *options: str, rejects: bool = False) -> tuple[Sequence[s
 
 
 def edge_with_spool(folder: Path) -> tuple[Sequence[str], int]:
-    """With a spool whose courier waits, as Postfix's queue does here: this file, called with --spooling-edge."""
+    """With a spool whose courier waits, as Postfix's queue does here: this file, called with SPOOLING."""
     port = free_port()
     tenant = write_settings(folder / f"tenant-{port}", [accepted_domain("contoso.example", Default=True)])
-    return [sys.executable, __file__, "--spooling-edge", str(tenant), str(port), str(folder / f"{port}.db")], port
+    return [sys.executable, __file__, SPOOLING, str(tenant), str(port), str(folder / f"{port}.db")], port
 
 
 def edge_refusing(folder: Path) -> tuple[Sequence[str], int]:
@@ -254,6 +249,7 @@ def refused_rate(port: int, refusals: int, each: int) -> float:
 
 
 Server = Callable[[Path], tuple[Sequence[str], int]]
+Rates = dict[int, list[float]]  # by messages a connection, one each round
 
 
 @contextmanager
@@ -269,81 +265,64 @@ def started(folder: Path, server: Server | None, *, refuses: bool = False) -> It
 
 def measure(
     folder: Path, servers: dict[str, Server | None], messages: int, rounds: int, *, refuses: bool = False
-) -> dict[str, dict[int, float]]:
-    """Median rates by server and messages a connection; within a round every server has its turn."""
+) -> dict[str, Rates]:
+    """Rates by server and messages a connection; within a round every server has its turn."""
     load = refused_rate if refuses else accepted_rate
-    rates: dict[tuple[str, int], list[float]] = {}
+    rates: dict[str, Rates] = {name: {each: [] for each in PER_CONNECTION} for name in servers}
     for _ in range(rounds):
         for name, server in servers.items():
             with started(folder, server, refuses=refuses) as port:
                 load(port, 200, 10)  # to warm up
                 for each in PER_CONNECTION:
-                    rates.setdefault((name, each), []).append(load(port, messages, each))
-    return {name: {each: statistics.median(rates[name, each]) for each in PER_CONNECTION} for name in servers}
+                    rates[name][each].append(load(port, messages, each))
+    return rates
 
 
-def show(title: str, found: dict[str, dict[int, float]]) -> None:
-    """A table of rates."""
-    print(f"\n{title}, messages a second at {', '.join(map(str, PER_CONNECTION))} a connection")
-    for name, rates in found.items():
-        print(f"  {name:28}" + "".join(f"{rates[each]:>10,.0f}" for each in PER_CONNECTION))
+def tell(bench: Bench, what: str, ours: Rates, peer: str, theirs: Rates | None, *, goal: str) -> None:
+    """The rates, beside the peer's of the same rounds if it could be measured."""
+    for each in PER_CONNECTION:
+        title = f"{what}, {each} a connection"
+        if theirs is None:
+            bench.tell(title, statistics.median(ours[each]), "/s")
+        else:
+            bench.tell_pairs(title, ours[each], "/s", peer, theirs[each], goal=goal)
 
 
-def ratio(what: str, ours: dict[int, float], theirs: dict[int, float], goal: float) -> bool:
-    """Print the ratios; True where all reach the goal."""
-    ratios = [ours[each] / theirs[each] for each in PER_CONNECTION]
-    good = all(one >= goal for one in ratios)
-    print(f"  RATIO {what}: {', '.join(f'{one:.2f}' for one in ratios)} (goal {goal}) {'ok' if good else 'MISSED'}")
-    return good
+def compare(bench: Bench, folder: Path, messages: int, rounds: int) -> None:
+    """Everything in order."""
+    queue = os.getuid() == 0 and shutil.which("postfix") is not None
+    if not queue:
+        bench.left_out("Postfix's own queue", "needs root and the package postfix")
+    plain: dict[str, Server | None] = {"smtp-sink": smtp_sink, "aiosmtpd": aiosmtpd, "edge": edge}
+    found = measure(folder, plain, messages, rounds)
+    tell(bench, "taken", found["edge"], "aiosmtpd", found["aiosmtpd"], goal="edge-aiosmtpd")
+    tell(bench, "taken", found["edge"], "smtp-sink", found["smtp-sink"], goal="edge-sink")
+    peer: dict[str, Server | None] = {"Postfix": None} if queue else {}
+    found = measure(folder, {"edge": edge_with_spool, **peer}, messages, rounds)
+    tell(bench, "on disk", found["edge"], "Postfix's queue", found.get("Postfix"), goal="edge-spool")
+    found = measure(folder, {"edge": edge_refusing, **peer}, messages, rounds, refuses=True)
+    tell(bench, "refused", found["edge"], "Postfix, no delays", found.get("Postfix"), goal="edge-refusals")
 
 
 def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--messages", type=int, default=4_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--spooling-edge", nargs=3, metavar=("TENANT", "PORT", "SPOOL"), help=argparse.SUPPRESS)
-    wanted = parser.parse_args()
-    if wanted.spooling_edge:
-        tenant, port, path = wanted.spooling_edge
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(spooling_edge(Path(tenant), int(port), Path(path)))
-        return 0
+    """Measure and tell."""
+    bench = Bench(__file__, __doc__)
+    bench.size("--messages", 8_000, quick=2_000)
+    bench.size("--rounds", 3, quick=1)
+    wanted = bench.options()
     if shutil.which("smtp-source") is None:
-        print("left out: smtp-source is missing (Debian's package postfix)")
-        return 0
-    queue = os.getuid() == 0 and shutil.which("postfix") is not None
-    if not queue:
-        print("left out: Postfix's own queue, which needs root and the package postfix")
-    good = []
+        bench.left_out("everything", "smtp-source is missing (Debian's package postfix)")
+        return bench.end()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        plain: dict[str, Server | None] = {
-            "smtp-sink (floor)": smtp_sink,
-            "aiosmtpd, empty handler": aiosmtpd,
-            "edge": edge,
-        }
-        found = measure(folder, plain, wanted.messages, wanted.rounds)
-        show("accepted, not kept", found)
-        good += [ratio("edge to aiosmtpd", found["edge"], found["aiosmtpd, empty handler"], 3.0)]
-        good += [ratio("edge to smtp-sink", found["edge"], found["smtp-sink (floor)"], 0.6)]
-        kept: dict[str, Server | None] = {"edge, durable spool": edge_with_spool} | (
-            {"Postfix, its queue": None} if queue else {}
-        )
-        found = measure(folder, kept, wanted.messages, wanted.rounds)
-        show("accepted and on disk", found)
-        if queue:
-            good += [ratio("edge to Postfix", found["edge, durable spool"], found["Postfix, its queue"], 3.0)]
-        refusing: dict[str, Server | None] = {"edge, RejectDirectSend on": edge_refusing} | (
-            {"Postfix, no delays": None} if queue else {}
-        )
-        found = measure(folder, refusing, wanted.messages, wanted.rounds, refuses=True)
-        show("refused", found)
-        if queue:
-            good += [ratio("edge to Postfix", found["edge, RejectDirectSend on"], found["Postfix, no delays"], 2.0)]
-    return 0 if all(good) else 1
+        Path(name).chmod(0o755)
+        compare(bench, Path(name), wanted.messages, wanted.rounds)
+    return bench.end()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:2] == [SPOOLING]:
+        home, number, spool = sys.argv[2:]
+        with asyncio.Runner(loop_factory=loop_factory()) as serving:
+            serving.run(spooling_edge(Path(home), int(number), Path(spool)))
+    else:
+        sys.exit(main())

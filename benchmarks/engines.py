@@ -1,15 +1,13 @@
 """The flow reduction by each engine: DuckDB through Ibis against SQL by hand, Spark against DuckDB.
 
-    python benchmarks/engines.py [--rows 10000000] [--flows 200] [--pairs 3] [--master local[2]]
+    python benchmarks/engines.py [--quick] [--rows 10000000] [--flows 200] [--pairs 3] [--master local[2]]
 
 Every figure is of a fresh process: the seconds between an engine that has started and flows at hand, by the process
-itself. Prints what starting costs apart, the ratios pair by pair, and seconds a million rows. Wanted: at most 1.1 and
-3. A machine without Java leaves Spark out.
+itself. What starting costs is told apart. A machine without Java leaves Spark out.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import statistics
@@ -22,6 +20,7 @@ from typing import Any
 import duckdb
 
 from audit_scale import TENANT
+from gather.form import Bench
 from sidedoor.audit.engine.records import RECORD, SOURCE
 
 GIVEN = {
@@ -73,14 +72,15 @@ else:
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--flows", type=int, default=200, help="Devices that send in the tenant's name.")
-    parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--master", default="local[2]", help="Of Spark; empty for none.")
-    parser.add_argument("--place", type=Path, help="Records made by an earlier run, kept; made where there are none.")
-    asked = parser.parse_args()
+def main() -> int:
+    """Make records, reduce them by each engine in turn, tell."""
+    bench = Bench(__file__, __doc__)
+    bench.size("--rows", 10_000_000, quick=1_000_000)
+    bench.size("--flows", 200, quick=200, text="devices that send in the tenant's name")
+    bench.size("--pairs", 3, quick=1)
+    bench.option("--master", default="local[2]")
+    bench.option("--place", type=Path, help="Records made by an earlier run, kept; made where there are none.")
+    asked = bench.options()
     with tempfile.TemporaryDirectory(prefix="engines-") as name:
         folder = Path(name)
         (folder / "tenant").mkdir()
@@ -89,7 +89,10 @@ def main() -> None:
         place = asked.place or folder / "records"
         if not place.exists():
             make(place, asked.rows, asked.flows)
-        compare(folder, place, asked.pairs, f"spark:{asked.master}" if asked.master and shutil.which("java") else "")
+        compare(
+            bench, folder, place, asked.pairs, f"spark:{asked.master}" if asked.master and shutil.which("java") else ""
+        )
+    return bench.end()
 
 
 def make(place: Path, rows: int, flows: int) -> None:
@@ -110,30 +113,27 @@ def make(place: Path, rows: int, flows: int) -> None:
     duckdb.sql(f"COPY (SELECT {about}) TO '{place}/kind=source/part-0.parquet' (FORMAT parquet)")
 
 
-def compare(folder: Path, place: Path, pairs: int, spark: str) -> None:
-    """All three in turn, so that what else the machine does meets them alike."""
-    ratios: dict[str, list[float]] = {"duckdb": [], "spark": []}
+def compare(bench: Bench, folder: Path, place: Path, pairs: int, spark: str) -> None:
+    """All of them in turn, so that what else the machine does meets them alike."""
+    engines = ["hand", "duckdb", *([spark] if spark else [])]
+    runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
     for _ in range(max(1, pairs)):
-        hand, ours = run("hand", folder, place), run("duckdb", folder, place)
-        same(hand, ours)
-        ratios["duckdb"].append(ours["seconds"] / hand["seconds"])
-        line = f"by hand {hand['seconds']:.2f} s | DuckDB by Ibis {ours['seconds']:.2f} s, "
-        line += f"RATIO {ratios['duckdb'][-1]:.2f}"
-        if spark:
-            theirs = run(spark, folder, place)
-            same(ours, theirs)
-            ratios["spark"].append(theirs["seconds"] / ours["seconds"])
-            line += f" | Spark {theirs['seconds']:.2f} s (start {theirs['start']:.1f} s), "
-            line += f"RATIO {ratios['spark'][-1]:.2f}"
-        print(line, flush=True)
-    million = ours["messages"] / 1e6
-    print(f"{ours['messages']:,} messages, {ours['flows']:,} flows: the same from all, to the last count")
-    print(f"DuckDB by Ibis: {ours['seconds'] / million:.3f} s a million rows, peak {ours['peak']:,} MB")
-    print(f"RATIO DuckDB by Ibis / by hand: median {statistics.median(ratios['duckdb']):.2f} (wanted: at most 1.1)")
-    if spark:
-        print(f"RATIO {spark} / DuckDB by Ibis: median {statistics.median(ratios['spark']):.2f} (wanted: at most 3)")
-    else:
-        print("Spark: left out")
+        for engine in engines:
+            runs[engine].append(run(engine, folder, place))
+            same(runs["hand"][-1], runs[engine][-1])
+    seconds = {engine: [each["seconds"] for each in done] for engine, done in runs.items()}
+    last = runs["duckdb"][-1]
+    million = last["messages"] / 1e6
+    print(f"{last['messages']:,} messages, {last['flows']:,} flows: the same from all, to the last count", flush=True)
+    bench.tell_pairs("DuckDB through Ibis", seconds["duckdb"], "s", "by hand", seconds["hand"], goal="engines-ibis")
+    bench.tell("DuckDB through Ibis: a million rows", statistics.median(seconds["duckdb"]) / million, "s")
+    bench.tell("DuckDB through Ibis: peak memory", last["peak"], "MB")
+    if not spark:
+        bench.left_out("Spark", "there is no Java")
+        return
+    bench.tell_pairs(f"{spark}, started", seconds[spark], "s", "DuckDB", seconds["duckdb"], goal="engines-spark")
+    bench.tell(f"{spark}: a million rows", statistics.median(seconds[spark]) / million, "s")
+    bench.tell(f"{spark}: starting", statistics.median(each["start"] for each in runs[spark]), "s")
 
 
 def run(what: str, folder: Path, place: Path) -> dict[str, Any]:
@@ -154,4 +154,4 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,18 +1,16 @@
 """Adding a day to a long history, against the same day alone.
 
-    python benchmarks/history.py [--rows 1000000] [--days 90] [--pairs 3]
+    python benchmarks/history.py [--quick] [--rows 1000000] [--days 90] [--pairs 3]
 
 Makes a history of so many days of so many rows (parts are made directly, days are derived as ever), then adds one more
 day's CSV export: reading it, deriving it, and telling all senders anew. The floor is the same CSV added to an empty
-history. Each is a whole process. Prints the ratio pair by pair; no more than 1.2 is wanted.
+history. Each is a whole process.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -23,6 +21,7 @@ from pathlib import Path
 import duckdb
 
 from audit_scale import TENANT
+from gather.form import Bench
 
 ROWS = """
 SELECT printf('%08x-1b62-4d07-{day:04x}-%012x', i, (hash(i) % 281474976710656)::BIGINT) AS key,
@@ -61,33 +60,31 @@ print(history.assess(found, Beside(tenant.snapshot, dns, reported, ()), out).aud
 """
 
 
-def main() -> None:
+def main() -> int:
     """Make the history, then time both in pairs."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--days", type=int, default=90)
-    parser.add_argument("--pairs", type=int, default=3)
-    asked = parser.parse_args()
+    bench = Bench(__file__, __doc__)
+    bench.size("--rows", 1_000_000, quick=100_000)
+    bench.size("--days", 90, quick=15)
+    bench.size("--pairs", 3, quick=1)
+    asked = bench.options()
     with tempfile.TemporaryDirectory(prefix="history-") as scratch:
         folder = Path(scratch)
         settings = [folder / name for name in TENANT]
         for path in settings:
             path.write_text(json.dumps(TENANT[path.name]))
         day = _csv(folder / "day.csv", asked.days + 1, asked.rows)
-        print(f"making {asked.days} days of {asked.rows:,} rows", flush=True)
         started = time.perf_counter()
         _long(folder / "long", asked.days, asked.rows)
         _run(folder / "long", folder, settings)
         print(f"made and derived in {time.perf_counter() - started:.0f} s", flush=True)
-        ratios = []
+        alone, long = [], []
         for _ in range(asked.pairs):
             shutil.rmtree(folder / "alone", ignore_errors=True)
-            alone = _run(folder / "alone", folder, [*settings, day])
-            long = _run(folder / "long", folder, [*settings, day])
+            alone.append(_run(folder / "alone", folder, [*settings, day]))
+            long.append(_run(folder / "long", folder, [*settings, day]))
             _without_day(folder / "long", asked.days + 1)
-            ratios.append(long / alone)
-            print(f"alone {alone:.2f} s, to {asked.days} days {long:.2f} s, RATIO {long / alone:.2f}", flush=True)
-        print(f"RATIO median {statistics.median(ratios):.2f} (wanted: no more than 1.2)")
+    bench.tell_pairs(f"a day added to {asked.days} days", long, "s", "the day alone", alone, goal="history-day")
+    return bench.end()
 
 
 def _date(day: int) -> str:
@@ -140,4 +137,4 @@ def _without_day(history: Path, day: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

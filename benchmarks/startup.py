@@ -1,8 +1,6 @@
 """How long the command takes to say anything, against a bare `import click` in the same run.
 
-    python benchmarks/startup.py [rounds]
-
-Prints a table: median seconds, ratio to the floor, and the limit. Exits with 1 where a limit is exceeded.
+python benchmarks/startup.py [--quick] [--rounds 15]
 """
 
 from __future__ import annotations
@@ -14,17 +12,17 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from gather.form import Bench
+
 TENANT = Path(__file__).parents[1] / "tests" / "data" / "policy" / "tenant"
 SIDEDOOR = [sys.executable, "-m", "sidedoor.cli.main"]
 ASK = ["check", "--tenant", str(TENANT), "--from", "a@contoso.com", "--to", "b@contoso.com", "--ip", "192.0.2.7"]
-# name, command, limit in seconds (None: a floor, nothing to hold)
-CASES: tuple[tuple[str, Sequence[str], float | None], ...] = (
-    ("python -c pass", [sys.executable, "-c", "pass"], None),
-    ("python -c 'import click'", [sys.executable, "-c", "import click"], None),
-    ("sidedoor --help", [*SIDEDOOR, "--help"], 0.3),
-    ("sidedoor check, one question", [*SIDEDOOR, *ASK], 0.4),
+FLOOR = "import click"
+# what, command, goal
+CASES = (
+    ("sidedoor --help", [*SIDEDOOR, "--help"], "startup-help"),
+    ("sidedoor check, one question", [*SIDEDOOR, *ASK], "startup-check"),
 )
-FLOOR = 1
 
 
 def seconds(command: Sequence[str], rounds: int) -> float:
@@ -37,16 +35,16 @@ def seconds(command: Sequence[str], rounds: int) -> float:
     return statistics.median(taken[1:])
 
 
-def main(rounds: int) -> int:
-    """Measure, print, and return the exit code."""
-    medians = [seconds(command, rounds) for _, command, _ in CASES]
-    late = 0
-    print(f"{'':32}{'median s':>9}{'ratio':>7}{'limit':>7}")
-    for (name, _, limit), median in zip(CASES, medians, strict=True):
-        late += limit is not None and median > limit
-        print(f"{name:32}{median:9.3f}{median / medians[FLOOR]:7.2f}{'' if limit is None else limit:>7}")
-    return 1 if late else 0
+def main() -> int:
+    """The floor, then ours."""
+    bench = Bench(__file__, __doc__)
+    bench.size("--rounds", 15, quick=5)
+    rounds = bench.options().rounds
+    floor = seconds([sys.executable, "-c", FLOOR], rounds) * 1000
+    for what, command, goal in CASES:
+        bench.tell(what, seconds(command, rounds) * 1000, "ms", (FLOOR, floor), goal=goal)
+    return bench.end()
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 7))
+    sys.exit(main())

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets up one thing: `setup.sh venv` the virtual environment, `setup.sh apt` what tests need from Debian.
+# Sets up one thing: `setup.sh venv` the virtual environment, `setup.sh apt` what tests need from Debian,
+# `setup.sh parsedmarc` a peer for `make bench`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -39,6 +40,7 @@ apt() {
   # Debian keeps PostgreSQL's programs out of the path.
   compgen -G '/usr/lib/postgresql/*/bin/pg_ctl' >/dev/null || command -v pg_ctl >/dev/null || missing+=(postgresql)
   { [ -x /usr/sbin/postfix ] && command -v smtp-sink >/dev/null; } || missing+=(postfix)
+  [ -x /usr/sbin/haproxy ] || missing+=(haproxy)
   if [ ${#missing[@]} != 0 ] && ! { as_root && apt_install "${missing[@]}"; }; then
     echo "setup: missing ${missing[*]}; the tests that need them are skipped by name" >&2
   fi
@@ -55,6 +57,14 @@ kusto() {
     npm install --silent --no-audit --no-fund --prefix .venv/kusto @kusto/language-service-next >/dev/null 2>&1 && return 0
   fi
   echo "setup: no @kusto/language-service-next from npm; the tests that need it are skipped by name" >&2
+}
+
+# The peer of benchmarks/dmarc_reports.py: its many dependencies are not to meet ours.
+parsedmarc() {
+  [ -x .venv/parsedmarc/bin/parsedmarc ] && return 0
+  .venv/bin/python -m venv .venv/parsedmarc >/dev/null 2>&1 \
+    && .venv/parsedmarc/bin/python -m pip install --quiet parsedmarc && return 0
+  echo "setup: parsedmarc could not be installed; its ratios are left out by name" >&2
 }
 
 "$1"

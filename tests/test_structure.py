@@ -80,6 +80,7 @@ def test_only_the_shell_prints_or_exits() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         and ast.unparse(node.func) in {"print", "exit", "sys.exit", "os._exit", "click.echo"}
+        and (path.name, ast.unparse(node.func)) != ("supervisor.py", "os._exit")  # the end of a process that it forked
     ]
     assert calls == []
 

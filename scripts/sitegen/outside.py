@@ -12,8 +12,13 @@ PAGES = {
     "CONTRIBUTING.md": "project/contributing.md",
     "CHANGELOG.md": "project/changelog.md",
     "benchmarks/README.md": "project/benchmarks.md",
+    "benchmarks/RESULTS.md": "project/results.md",
     "LICENSE": "project/licence.txt",
     "deploy/sidedoor-edge.service": "project/sidedoor-edge.service",
+    "deploy/sidedoor-watch.service": "project/sidedoor-watch.service",
+    "deploy/sidedoor-watch.timer": "project/sidedoor-watch.timer",
+    "deploy/sidedoor-web.service": "project/sidedoor-web.service",
+    "deploy/Containerfile": "project/containerfile.txt",
 }
 """Path in the repository -> path on the site."""
 _HERE = {site: path for path, site in PAGES.items()}

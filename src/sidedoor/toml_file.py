@@ -30,11 +30,11 @@ class TomlValueError(ValueError):
 
 
 class TomlFile:
-    """One file, parsed. `error` finds the line that a key stands on."""
+    """One file, parsed; `body` its tables, `text` as it was read. `line` finds the line that a key stands on."""
 
     def __init__(self, text: str, path: str, what: str) -> None:
         """Parse. `what` describes the file in complaints: "a plan.toml (docs/plan.md)". Raises InputError."""
-        self._lines, self.path = text.splitlines(), path
+        self._lines, self.path, self.text = text.splitlines(), path, text
         try:
             self.body: Mapping[str, Any] = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -83,7 +83,11 @@ class TomlFile:
                 raise self.error((name,), f"the key {name[:_MOST_SHOWN]!r}", ", ".join(names))
 
     def error(self, where: Sequence[str], found: str, expected: str) -> InputError:
-        """A complaint with the key's line: after the header of its table, where the file is written with headers."""
+        """A complaint with the key's line."""
+        return InputError(self.path, found, expected, self.line(*where))
+
+    def line(self, *where: str) -> int:
+        """A key's line, from 1: after the header of its table, where the file is written with headers."""
         start = 0
         for depth in range(len(where), 0, -1):
             header = re.compile(r"\s*\[{1,2}\s*" + r"\s*\.\s*".join(_quoted(part) for part in where[:depth]) + r"\s*\]")
@@ -92,8 +96,7 @@ class TomlFile:
                 start = at
                 break
         key = re.compile(rf"\s*{_quoted(where[-1])}\s*=")
-        line = next((number for number in range(start, len(self._lines)) if key.match(self._lines[number])), start)
-        return InputError(self.path, found, expected, line + 1)
+        return next((number for number in range(start, len(self._lines)) if key.match(self._lines[number])), start) + 1
 
 
 def _quoted(part: str) -> str:

@@ -67,7 +67,7 @@ class Edge:
     def __init__(self, folder: Path, next_hop: int, *more: str) -> None:
         """`more`: further options."""
         tenant = write_settings(folder / "tenant", [accepted_domain("contoso.example", Default=True)])
-        self.port = free_port()
+        self.port, self.said = free_port(), folder / "said"
         self._command = [
             sys.executable, "-m", "sidedoor", "edge", "--tenant", str(tenant), "--listen", f"127.0.0.1:{self.port}",
             "--spool", str(folder / "spool"), "--next-hop", f"127.0.0.1:{next_hop}", "--hostname", "edge.example",
@@ -77,7 +77,8 @@ class Edge:
 
     def start(self) -> None:
         """Return when it takes connections."""
-        self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
+        with self.said.open("ab") as said:
+            self._process = subprocess.Popen(self._command, stderr=said)
         for _ in range(600):
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return
@@ -85,11 +86,17 @@ class Edge:
             time.sleep(0.02)
         raise AssertionError("the edge does not answer")
 
-    def end(self, with_signal: int = signal.SIGKILL) -> None:
-        """Send the signal and wait."""
+    @property
+    def pid(self) -> int:
+        """Of the process that was started."""
+        assert self._process is not None
+        return self._process.pid
+
+    def end(self, with_signal: int = signal.SIGKILL) -> int:
+        """Send the signal and wait; returns the exit code."""
         assert self._process is not None
         self._process.send_signal(with_signal)
-        self._process.wait(40)
+        return self._process.wait(40)
 
 
 class Load:

@@ -14,7 +14,11 @@ LOG = Path(__file__).parent.parent / "data" / "evidence" / "edge-log.jsonl"
 
 
 def readings() -> list[Record | RejectedRow]:
-    source = recognise(LOG)
+    return _read(LOG)
+
+
+def _read(path: Path) -> list[Record | RejectedRow]:
+    source = recognise(path)
     assert source is not None
     assert source.format.name == "edge-log"
     return list(source.read(ReadOptions()))
@@ -36,6 +40,26 @@ def test_each_line_is_a_record_or_says_why_not() -> None:
     reasons = [each.why for each in readings() if isinstance(each, RejectedRow)]
     assert len(reasons) == 3
     assert "sidedoor/edge-log/9" in reasons[0]
+
+
+def test_half_a_line_is_a_rejected_row_and_the_rest_is_read(tmp_path: Path) -> None:
+    lines = [line for line in LOG.read_bytes().splitlines(keepends=True) if b"edge-log/1" in line and line[:1] == b"{"]
+    whole = len([each for each in _read(LOG) if isinstance(each, Record)])
+    log = tmp_path / "torn.jsonl"
+    for cut in (0, 1, len(lines) - 1):
+        torn = [*lines[:cut], lines[cut][:100] + b"\n", b"\n", *lines[cut:], lines[0][:50]]
+        log.write_bytes(b"".join(torn))
+        found = _read(log)
+        rejected = [each for each in found if isinstance(each, RejectedRow)]
+        assert [each.row for each in rejected if "half of one" in each.why] == [cut + 1, len(lines) + 2]
+        assert len([each for each in found if isinstance(each, Record)]) == whole
+
+
+def test_a_line_without_end_is_one_row(tmp_path: Path) -> None:
+    log = tmp_path / "long.jsonl"
+    first, *rest = LOG.read_bytes().splitlines(keepends=True)
+    log.write_bytes(first + b'{"x":"' + b"x" * 3_000_000 + b'"}\n' + b"".join(rest))
+    assert len(_read(log)) == len(readings()) + 1
 
 
 def test_an_audit_of_the_log_says_what_the_edge_did(tmp_path: Path, capsys: Any) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sidedoor.store.changes import Applied, Changes, RunEnd
@@ -17,10 +17,15 @@ from sidedoor.store.model import (
     Decision,
     Delivery,
     DeliveryState,
+    EdgeCount,
+    EdgeLine,
     Forgotten,
+    HeldMessage,
     KnownSender,
     Observation,
+    PublishedSettings,
     Run,
+    SeenEdge,
     TrailEntry,
     Word,
 )
@@ -42,6 +47,13 @@ class Memory:
         self.runs: list[Run] = []
         self.begun = 0
         self.values: dict[str, Any] = {}
+        self.held: dict[str, HeldMessage] = {}
+        self.released: dict[str, datetime] = {}
+        self.taken: dict[str, str] = {}
+        self.published: PublishedSettings | None = None
+        self.edges: dict[str, SeenEdge] = {}
+        self.counts: dict[tuple[date, str, str, str], EdgeCount] = {}
+        self.edge_log: list[EdgeLine] = []
 
     def decisions(self) -> dict[str, Decision]:
         return dict(self.decided)
@@ -256,6 +268,14 @@ class Memory:
         said = {
             key for key, one in self.decided.items() if one != Decision(key, by=one.by, at=one.at, version=one.version)
         }
+        reports: list[list[Any]] = [
+            [key for key, one in self.edges.items() if one.seen_at < before],
+            [key for key in self.counts if key[0] < before.date()],
+            [one for one in self.edge_log if one.at < before],
+        ]
+        self.edges = {key: one for key, one in self.edges.items() if key not in reports[0]}
+        self.counts = {key: one for key, one in self.counts.items() if key not in reports[1]}
+        self.edge_log = [one for one in self.edge_log if one not in reports[2]]
         gone: dict[str, set[Any]] = {
             "alerts": old,
             "deliveries": {key for key, each in self.outbox.items() if each.alert in old},
@@ -270,7 +290,96 @@ class Memory:
         self.senders = {key: each for key, each in self.senders.items() if key not in gone["senders"]}
         self.runs = [run for run in self.runs if run not in runs]
         self.lines = [line for line in self.lines if line not in lines]
-        return Forgotten(**{name: len(keys) for name, keys in gone.items()}, runs=len(runs), trail=len(lines))
+        counts = {name: len(keys) for name, keys in gone.items()}
+        return Forgotten(**counts, runs=len(runs), trail=len(lines), edges=sum(map(len, reports)))
+
+    def hold(self, messages: Iterable[HeldMessage]) -> None:
+        self.held.update({each.id: each for each in messages})
+
+    def unhold(self, ids: Iterable[str]) -> int:
+        return sum(self.held.pop(key, None) is not None for key in set(ids) if key not in self.released)
+
+    def held_messages(self) -> list[HeldMessage]:
+        found = [replace(each, content=None) for key, each in self.held.items() if key not in self.released]
+        return sorted(found, key=lambda each: (each.received_at, each.id))
+
+    def held_message(self, message_id: str) -> HeldMessage | None:
+        return None if message_id in self.released else self.held.get(message_id)
+
+    def release_held(self, message_id: str, at: datetime, who: str = "", via: str = "") -> bool:
+        return self._let_go(
+            TrailEntry(at, who, via, "release", message_id), lambda key: self.released.update({key: at})
+        )
+
+    def delete_held(self, message_id: str, at: datetime, who: str = "", via: str = "") -> bool:
+        return self._let_go(TrailEntry(at, who, via, "delete", message_id), self.held.pop)
+
+    def _let_go(self, entry: TrailEntry, act: Callable[[str], Any]) -> bool:
+        found = self.held_message(entry.subject)
+        if found is None:
+            return False
+        act(entry.subject)
+        before = {
+            "envelope_sender": found.envelope_sender, "recipients": list(found.recipients), "why": found.why,
+        }  # fmt: skip
+        self.lines += [replace(entry, before=before)] if entry.who else []
+        return True
+
+    def released_messages(self) -> int:
+        return len(self.released.keys() - self.taken.keys())
+
+    def take_held(self, taker: str, prepare: Any) -> str | None:
+        free = sorted(self.released.keys() - self.taken.keys(), key=lambda key: (self.released[key], key))
+        if not free:
+            return None
+        prepare(self.held[free[0]])
+        self.taken[free[0]] = taker
+        return free[0]
+
+    def settle_taken(self, taker: str, arriving: Iterable[str], settle: Any) -> None:
+        settle(frozenset(key for key in arriving if self.taken.get(key) == taker))
+        for key in [key for key, by in self.taken.items() if by == taker]:
+            del self.held[key], self.released[key], self.taken[key]
+
+    def publish_settings(self, body: Any, who: str, via: str, at: datetime) -> PublishedSettings:
+        if self.published is None or self.published.body != body:
+            self.published = PublishedSettings(self.settings_version() + 1, at, who, body)
+            version = {"version": self.published.version}
+            self.note(TrailEntry(at, who, via, "publish-settings", "", {}, version))
+        return self.published
+
+    def published_settings(self) -> PublishedSettings | None:
+        return self.published
+
+    def settings_version(self) -> int:
+        return 0 if self.published is None else self.published.version
+
+    def report_edge(self, seen: SeenEdge, counts: Iterable[EdgeCount] = (), lines: Iterable[EdgeLine] = ()) -> None:
+        self.edges[seen.name] = seen
+        self.counts.update({(one.day, one.edge, one.outcome, one.submission): one for one in counts})
+        for each in lines:
+            if all((one.edge, one.seq) != (each.edge, each.seq) for one in self.edge_log):
+                self.edge_log.append(each)
+
+    def sweep_edges(self, now: datetime) -> int:
+        gone = {key for key, one in self.edges.items() if one.seen_at < now - timedelta(days=1)}
+        self.edges = {key: one for key, one in self.edges.items() if key not in gone}
+        self.edge_log = [one for one in self.edge_log if one.edge not in gone]
+        return len(gone)
+
+    def seen_edges(self) -> list[SeenEdge]:
+        return [self.edges[key] for key in sorted(self.edges)]
+
+    def edge_counts(self, since: date) -> list[EdgeCount]:
+        return [self.counts[key] for key in sorted(self.counts, key=_by_day) if key[0] >= since]
+
+    def edge_lines(self, limit: int = 100) -> list[EdgeLine]:
+        return self.edge_log[::-1][:limit]
+
+
+def _by_day(key: tuple[date, str, str, str]) -> tuple[date, str, date, str, str]:
+    day, edge, outcome, submission = key
+    return (day, edge, day, outcome, submission)
 
 
 def _in_order(found: Iterable[tuple[Delivery, Alert]]) -> list[tuple[Delivery, Alert]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ from sidedoor.store.model import (
     Alert,
     Delivery,
     DeliveryState,
+    EdgeCount,
+    EdgeLine,
     Finding,
+    HeldMessage,
     KnownSender,
     Occasion,
     Severity,
@@ -58,3 +61,23 @@ def known(number: int = 1, **changes: Any) -> KnownSender:
         f"key-{number}", f"id-{number}", "Scanner", "legitimate", places, NOW - DAY, NOW, number, accepted=False
     )
     return replace(plain, **changes)
+
+
+def held(number: int = 1, at: datetime = NOW, **changes: Any) -> HeldMessage:
+    """A message that an edge holds back."""
+    content = f"Subject: {number}\r\n\r\nbody\r\n".encode()
+    plain = HeldMessage(
+        f"m-{number}", at, "scan@contoso.com", ("desk@contoso.com",), len(content), "transport rule Hold", "edge-1",
+        content=content,
+    )  # fmt: skip
+    return replace(plain, **changes)
+
+
+def line(seq: int, edge: str = "edge-1", at: datetime = NOW, **body: Any) -> EdgeLine:
+    """A line of an edge's log."""
+    return EdgeLine(edge, seq, at, {"outcome": "kept", **body})
+
+
+def counted(count: int, edge: str = "edge-1", day: date | None = None, outcome: str = "kept") -> EdgeCount:
+    """What an edge counted in a day."""
+    return EdgeCount(edge, day or NOW.date(), outcome, "internet", count)

@@ -32,9 +32,11 @@ from sidedoor.store.model import (
     Decision,
     Delivery,
     DeliveryState,
+    EdgeLine,
     Observation,
     Occasion,
     Run,
+    SeenEdge,
     Severity,
     TrailEntry,
     Word,
@@ -42,7 +44,7 @@ from sidedoor.store.model import (
 from sidedoor.store.store import Store, open_store
 from tests.store.memory import Memory
 from tests.store.postgres import MISSING, Postgres
-from tests.store.store_kit import DAY, NOW, alert, delivery, finding, known
+from tests.store.store_kit import DAY, NOW, alert, counted, delivery, finding, held, known, line
 
 _SERIAL = count()
 texts = st.sampled_from(["", "Ann", "a\x00b", "\ud800", "%_", "ÄÖ"])
@@ -57,7 +59,7 @@ def plain(value: Any) -> Any:
     """Without the numbers that a database gives."""
     if isinstance(value, list):
         return [plain(each) for each in value]
-    return replace(value, number=0) if isinstance(value, TrailEntry | Run) else value
+    return replace(value, number=0) if isinstance(value, TrailEntry | Run | EdgeLine) else value
 
 
 class Machine(RuleBasedStateMachine):
@@ -185,6 +187,44 @@ class Machine(RuleBasedStateMachine):
         self.same(lambda to: to.put_value(name, body))
         self.same(lambda to: to.change_value(name, [body], TrailEntry(NOW, "ann", "web", "tick", name)))
 
+    @rule(number=numbers, at=times, text=texts)
+    def hold(self, number: int, at: Any, text: str) -> None:
+        if f"m-{number}" not in self.memory.held:
+            self.same(lambda to: to.hold([held(number, at, envelope_sender=text, recipients=(text, "b"), why=text)]))
+
+    @rule(
+        number=numbers, at=times, by=st.sampled_from(["ann", ""]), what=st.sampled_from(["unhold", "release", "delete"])
+    )
+    def let_go(self, number: int, at: Any, by: str, what: str) -> None:
+        does: dict[str, Callable[[Any], Any]] = {
+            "unhold": lambda to: to.unhold([f"m-{number}", "nothing"]),
+            "release": lambda to: to.release_held(f"m-{number}", at, by, "cli"),
+            "delete": lambda to: to.delete_held(f"m-{number}", at, by, "cli"),
+        }
+        self.same(does[what])
+
+    @rule(taker=st.sampled_from(["one", "two"]), fails=st.booleans())
+    def take(self, taker: str, fails: bool) -> None:
+        self.same(lambda to: _taken(to, taker, fails=fails))
+
+    @rule(taker=st.sampled_from(["one", "two"]), numbers=st.sets(numbers))
+    def settle(self, taker: str, numbers: set[int]) -> None:
+        self.same(lambda to: _settled(to, taker, [f"m-{number}" for number in numbers]))
+
+    @rule(body=texts, by=who, at=times)
+    def publish(self, body: str, by: str, at: Any) -> None:
+        self.same(lambda to: to.publish_settings({"x": body}, by, "cli", at))
+
+    @rule(edge=st.sampled_from(["one", "two"]), at=times, seq=st.integers(0, 9), count=st.integers(0, 9), text=texts)
+    def report(self, *, edge: str, at: Any, seq: int, count: int, text: str) -> None:
+        seen = SeenEdge(edge, NOW, at, settings=count, waiting=seq)
+        counts, lines = [counted(count, edge, at.date())], [line(seq, edge, at, text=text)]
+        self.same(lambda to: to.report_edge(seen, counts, lines))
+
+    @rule(at=times)
+    def sweep(self, at: Any) -> None:
+        self.same(lambda to: to.sweep_edges(at + DAY))
+
     @rule(before=times, trail_before=st.none() | times)
     def forget(self, before: Any, trail_before: Any) -> None:
         self.same(lambda to: to.forget(before, trail_before=trail_before))
@@ -196,6 +236,9 @@ class Machine(RuleBasedStateMachine):
             lambda of: of.known_senders(), lambda of: of.baseline(), lambda of: of.open_alerts(),
             lambda of: of.alerts(), lambda of: of.interrupted(), lambda of: of.count_deliveries(),
             lambda of: of.last_runs(), lambda of: of.latest_time(), lambda of: of.value(""), lambda of: of.value("Ann"),
+            lambda of: of.held_messages(), lambda of: of.held_message("m-1"), lambda of: of.released_messages(),
+            lambda of: of.published_settings(), lambda of: of.settings_version(), lambda of: of.seen_edges(),
+            lambda of: of.edge_counts(NOW.date()), lambda of: of.edge_lines(),
         ):  # fmt: skip
             self.same(call)
 
@@ -208,6 +251,27 @@ class Machine(RuleBasedStateMachine):
         self.same(lambda of: of.due_deliveries(at))
         self.same(lambda of: len(of.sender_keys()))
         self.same(lambda of: of.observations("probe", since=at, limit=limit))
+
+
+def _taken(to: Any, taker: str, *, fails: bool) -> Any:
+    """What is taken, and what was seen of it."""
+    seen: list[Any] = []
+
+    def prepare(message: Any) -> None:
+        seen.append(message)
+        if fails:
+            raise NotThereError("no room")
+
+    try:
+        return to.take_held(taker, prepare), seen
+    except NotThereError:
+        return seen
+
+
+def _settled(to: Any, taker: str, arriving: list[str]) -> list[frozenset[str]]:
+    said: list[frozenset[str]] = []
+    to.settle_taken(taker, arriving, said.append)
+    return said
 
 
 @pytest.fixture

@@ -18,12 +18,13 @@ from sidedoor.store.model import (
     Forgotten,
     Observation,
     Occasion,
+    SeenEdge,
     Word,
 )
 from sidedoor.store.schema import METADATA
 from sidedoor.store.store import Store, open_store
 from sidedoor.store.tenant import TenantStore
-from tests.store.store_kit import DAY, DOMAIN, HOUR, NOW, alert, delivery, finding, known
+from tests.store.store_kit import DAY, DOMAIN, HOUR, NOW, alert, counted, delivery, finding, held, known, line
 
 ANN = "Ann.Lee@contoso.com"
 OLD = NOW - 400 * DAY
@@ -70,6 +71,8 @@ def state_of(tenant: TenantStore) -> list[Any]:
     return [
         tenant.alerts(), tenant.waiting(), tenant.decisions(), tenant.trail(), tenant.known_senders(),
         tenant.baseline(), tenant.observations("bounce"), tenant.last_runs(), tenant.value("last"),
+        tenant.held_message("m-1"), tenant.published_settings(), tenant.seen_edges(), tenant.edge_lines(),
+        tenant.edge_counts(NOW.date()),
     ]  # fmt: skip
 
 
@@ -102,6 +105,9 @@ def fill(store: Store, domain: str, who: str = ANN) -> TenantStore:
             Observation("bounce", f"5.7.68:{who}", NOW, {}),
         ]
     )
+    tenant.hold([held(1)])
+    tenant.publish_settings({"name": domain}, "bob", "cli", NOW)
+    tenant.report_edge(SeenEdge("edge-1", NOW, NOW), [counted(3)], [line(1, recipient=who, said=f"<{who}>")])
     return tenant
 
 

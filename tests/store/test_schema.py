@@ -127,6 +127,14 @@ READS: dict[str, Callable[[TenantStore], object]] = {
     "runs": lambda tenant: tenant.last_runs(),
     "latest time": lambda tenant: tenant.latest_time(),
     "value": lambda tenant: tenant.value("a"),
+    "held": lambda tenant: tenant.held_messages(),
+    "held, one": lambda tenant: tenant.held_message("a"),
+    "released": lambda tenant: tenant.released_messages(),
+    "settings of edges": lambda tenant: tenant.published_settings(),
+    "settings of edges, version": lambda tenant: tenant.settings_version(),
+    "edges": lambda tenant: tenant.seen_edges(),
+    "edges, counted": lambda tenant: tenant.edge_counts(NOW.date()),
+    "edges, lines": lambda tenant: tenant.edge_lines(after=9),
     "revision": lambda tenant: tenant.revision(),
 }
 

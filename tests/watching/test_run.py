@@ -92,6 +92,20 @@ def test_dns_that_does_not_answer_changes_nothing(world: World) -> None:
     assert kinds(world.watch(14, 21)) == []
 
 
+def test_silence_of_dns_counts_from_the_last_run_that_was_told_something(world: World) -> None:
+    for day in range(14, 24):
+        world.export(f"{day}.csv", world.usual(day))
+        assert kinds(world.watch(day)) == []  # nothing else changes meanwhile
+    zone = world.folder / "zones" / "northwind.zone"
+    zone.write_text("$ORIGIN elsewhere.example.\n@ 3600 IN SOA ns hostmaster 1 7200 900 1209600 300\n")
+    raised = []
+    for day in range(24, 28):
+        world.export(f"{day}.csv", world.usual(day))
+        raised.append(kinds(world.watch(day)))
+    assert raised == [[], [], [], ["dns-unknown"]]  # 72 hours are over in the evening of the fourth day
+    assert "Not to be had since 24 Oct 2026" in world.watch(27, 21).open[0].finding.text
+
+
 def test_a_clock_that_is_set_back(world: World) -> None:
     world.export("14.csv", [*world.usual(14), *world.mail(14, BRANCH, "branch@northwind.example", 4)])
     world.watch(14)

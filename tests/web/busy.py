@@ -131,10 +131,10 @@ def write_log(path: Path, lines: int, start: int = 0) -> None:
             log.write(json.dumps(line(number, **({} if number % 3 else ACCEPTED))) + "\n")
 
 
-def hold(path: Path, messages: int, content: bytes = MESSAGE) -> None:
+def hold(path: Path, messages: int, content: bytes = MESSAGE, start: int = 0) -> None:
     """Hold messages back."""
     spool = Spool(path)
-    for number in range(messages):
+    for number in range(start, start + messages):
         kept = Kept(f"m{number}", NOW - timedelta(hours=number), "ceo@contoso.com", ("anna@contoso.com",), content)
         spool.add([], [Held(kept, f"rule 'Hold strangers' (quarantine), {number + 1}")])
     spool.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.testclient import TestClient
 
-from sidedoor.store.model import Decision, Word
+from sidedoor.store.model import Decision, EdgeLine, HeldMessage, SeenEdge, Word
 from sidedoor.web.access.bearer import make_bearer
 from sidedoor.web.access.roles import Grant, Role
 from sidedoor.web.api.document import document, dump
@@ -179,6 +181,51 @@ def test_the_edge_and_the_quarantine(filled: Served) -> None:
     assert api.post(f"{BASE}/quarantine/m0/release").status_code == 404
     assert api.delete(f"{BASE}/quarantine/m1").status_code == 204
     assert api.get(f"{BASE}/quarantine").json()["items"] == []
+
+
+def test_edges_that_share_the_store(tmp_path: Path) -> None:
+    """What several edges report and hold back shows without a log or a spool being named; a spool's mail beside it."""
+    folder = empty_workspace(tmp_path / "contoso.com")
+    busy.write_log(folder / "elsewhere.jsonl", 3, start=50)
+    bodies = [json.loads(line) for line in (folder / "elsewhere.jsonl").read_bytes().splitlines()]
+    with served([folder], tmp_path) as one:
+        api, store = program(one, Role.OPERATOR), one.site.tenants["contoso.com"].store
+        now = one.clock()
+        store.report_edge(SeenEdge("mx1/1-aa", now, now, 2, 7), (), [EdgeLine("mx1/1-aa", 1, now, bodies[0])])
+        page = api.get(f"{BASE}/edge/decisions").json()
+        assert (page["configured"], page["cursor"]) == (True, "store:1")
+        assert [(each["name"], each["settings"], each["waiting"]) for each in page["edges"]] == [("mx1/1-aa", 2, 7)]
+        lines = [EdgeLine("mx2/1-bb", number, now, body) for number, body in enumerate(bodies[1:])]
+        store.report_edge(SeenEdge("mx2/1-bb", now, now), (), [*lines, EdgeLine("mx2/1-bb", 9, now, ["no decision"])])
+        later = api.get(f"{BASE}/edge/decisions", params={"after": page["cursor"]}).json()
+        assert [each["client_ip"] for each in later["items"]] == ["203.0.113.52", "203.0.113.51"]
+        assert later["unreadable"] == 1
+        again = api.get(f"{BASE}/edge/decisions", params={"after": later["cursor"]}).json()
+        assert (again["items"], again["cursor"]) == ([], later["cursor"])
+        assert "mx2/1-bb" in one.browser(Role.READER).get("/t/contoso.com/edge").text
+        row = HeldMessage("s1", now, "", ("desk@contoso.com",), 0, "rule", "mx1/1-aa", content=busy.MESSAGE)
+        store.hold([row, replace(row, id="s2")])
+        assert [each["id"] for each in api.get(f"{BASE}/quarantine").json()["items"]] == ["s1", "s2"]
+        assert api.get(f"{BASE}/quarantine/s1").json()["text"].startswith("Please pay today.")
+        assert api.post(f"{BASE}/quarantine/s1/release").status_code == 204
+        assert api.post(f"{BASE}/quarantine/s1/release").status_code == 404
+        assert api.delete(f"{BASE}/quarantine/s2").status_code == 204
+        assert [(entry.what, entry.subject) for entry in store.trail()] == [("delete", "s2"), ("release", "s1")]
+        assert store.released_messages() == 1
+
+
+def test_the_quarantine_is_that_of_all_workers(tmp_path: Path) -> None:
+    folder = empty_workspace(tmp_path / "contoso.com")
+    text = (folder / "sidedoor.toml").read_text()
+    (folder / "sidedoor.toml").write_text(text.replace("[edge]", '[edge]\nspool = "spools"'))
+    (folder / "spools").mkdir()
+    busy.hold(folder / "spools" / "spool.db", 1)
+    busy.hold(folder / "spools" / "spool-2.db", 2, start=1)
+    with served([folder], tmp_path) as one:
+        api = program(one, Role.OPERATOR)
+        assert {each["id"] for each in api.get(f"{BASE}/quarantine").json()["items"]} == {"m0", "m1", "m2"}
+        assert api.post(f"{BASE}/quarantine/m2/release").status_code == 204
+        assert api.get(f"{BASE}/quarantine").json()["total"] == 2
 
 
 def test_the_trail_is_exported_whole(filled: Served) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from sidedoor.cli import edge_parts as parts
+from sidedoor.cli import edge_store
+from sidedoor.cli.extras import needs_posix
 from sidedoor.cli.output import printable
 from sidedoor.errors import UsageError
 from sidedoor.policy.switches import SWITCHES
@@ -17,15 +20,19 @@ from sidedoor.tenant.snapshot import MailExchanger
 if TYPE_CHECKING:
     from sidedoor.edge.admin.app import AdminServer
     from sidedoor.edge.current import Current
-    from sidedoor.edge.interface import Keeper
+    from sidedoor.edge.interface import DecisionLog, Keeper
     from sidedoor.edge.post import PostRoom
-    from sidedoor.edge.server import EdgeServer
+    from sidedoor.edge.server import EdgeServer, Options
+    from sidedoor.edge.shared.shared import Shared
+    from sidedoor.edge.workers.lifeline import Lifeline
 
 _file = click.Path(path_type=Path)
 
 
 @click.command("edge")
-@click.option("--tenant", type=_file, help="Folder or file of the tenant export; read again when it changes.")
+@click.option(
+    "--tenant", type=_file, help="Folder or file of the tenant export; read again when it changes. See --store."
+)
 @click.option("--listen", multiple=True, help="ADDRESS:PORT to take mail on, repeatable; 127.0.0.1:2525 if not given.")
 @click.option("--submission", multiple=True, help="ADDRESS:PORT where clients may log in under TLS, repeatable.")
 @click.option("--maildir", type=_file, help="Deliver accepted messages into this Maildir.")
@@ -75,6 +82,16 @@ _file = click.Path(path_type=Path)
     metavar="NAME=VALUE",
     help="How to read an open question, repeatable: " + ", ".join(row.name for row in SWITCHES) + ".",
 )
+@click.option(
+    "--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Processes on the same ports (Linux)."
+)
+@click.option(
+    "--store", metavar="URL", help="Share quarantine, decisions and, without --tenant, settings with other edges."
+)
+@click.option(
+    "--store-tenant", metavar="DOMAIN", help="The tenant in the store; the default accepted domain otherwise."
+)
+@click.option("--publish", is_flag=True, help="Put the settings of --tenant in force at all edges of --store, and end.")
 @click.option("--admin", metavar="ADDRESS:PORT", help="Answer cmdlets as Exchange Online's admin API, on loopback.")
 @click.option("--admin-token-file", type=_file, help="The bearer token for it, in the first line; else one is made.")
 @click.option("--admin-faults", type=_file, help="Faults it is to show to clients under test, as JSON.")
@@ -82,16 +99,56 @@ _file = click.Path(path_type=Path)
 @click.option(
     "--max-connections", default=2_000, show_default=True, type=click.IntRange(1, 100_000), help="At the same time."
 )
-def edge_command(new_user: str | None, tenant: Path | None, **given: object) -> int:
-    """Take mail over SMTP and answer each recipient as Exchange Online would."""
+def edge_command(new_user: str | None, publish: bool, **given: object) -> int:
+    """Take mail over SMTP and answer each recipient as Exchange Online would. Needs a POSIX system."""
+    needs_posix("edge")
     if new_user is not None:
         return _new_user(new_user)
-    if tenant is None:
+    wanted = parts.Wanted(**given)  # type: ignore[arg-type]  # click has checked them
+    if publish:
+        click.echo(edge_store.publish(wanted))
+        return 0
+    if wanted.tenant is None and wanted.store is None:
         raise UsageError("missing --tenant: the folder of the tenant export")
-    wanted = parts.Wanted(tenant=tenant, **given)  # type: ignore[arg-type]  # click has checked them
-    with asyncio.Runner(loop_factory=parts.loop_factory()) as runner:
-        runner.run(_serve(wanted))
+    if wanted.store is None and wanted.store_tenant is not None:
+        raise UsageError("--store-tenant goes with --store")
+    if wanted.workers > 1:
+        return _workers(wanted)
+    _run(wanted, parts.options_of(wanted), None)
     return 0
+
+
+def _run(wanted: parts.Wanted, options: Options, lifeline: Lifeline | None) -> None:
+    with asyncio.Runner(loop_factory=parts.loop_factory()) as runner:
+        runner.run(_Edge(wanted, options, lifeline).serve())
+
+
+def _workers(wanted: parts.Wanted) -> int:
+    """The parent of workers. Returns in the parent alone."""
+    from sidedoor.cli.main import report
+    from sidedoor.edge.workers.ports import Ports
+    from sidedoor.edge.workers.supervisor import Supervisor
+
+    if wanted.admin is not None and wanted.admin_token_file is None:
+        raise UsageError(
+            "--admin with --workers needs --admin-token-file: a worker that comes again would make another"
+        )
+    options = parts.options_of(wanted)
+    ports = Ports(options.endpoints)
+    options = replace(options, endpoints=ports.endpoints, reuse_port=True)
+
+    def work(lifeline: Lifeline) -> int:
+        ports.close()  # these are copies; the parent's keep the ports
+        try:
+            _run(wanted, options, lifeline)
+        except Exception as error:  # noqa: BLE001  # the last stop in this process, as in `main`
+            return report(error)
+        return 0
+
+    _say(f"{wanted.workers} workers; this process looks after them")
+    code = Supervisor(wanted.workers, work, _say, ending=ports.close).run()
+    _say("stopped")
+    return code
 
 
 def _new_user(user: str) -> int:
@@ -103,83 +160,140 @@ def _new_user(user: str) -> int:
     return 0
 
 
-def _say(text: str) -> None:
-    click.echo(f"edge: {printable(text)}", err=True)
+def _say(text: str, worker: int | None = None) -> None:
+    click.echo(f"edge{'' if worker is None else f' {worker}'}: {printable(text)}", err=True)
 
 
-async def _serve(wanted: parts.Wanted) -> None:
-    """Put the server together, say what it is, run it."""
-    from sidedoor.edge.current import Current
-    from sidedoor.edge.door import Policy
-    from sidedoor.edge.server import EdgeServer
-    from sidedoor.edge.settings import Source
+class _Edge:
+    """One process that takes mail: put together in `serve`, which says what it is and runs it."""
 
-    options, relay = parts.options_of(wanted), parts.relay_of(wanted)
-    hostname = parts.hostname_of(wanted.hostname)
-    mx = None if wanted.mx is None else MailExchanger(wanted.mx)
-    source = Source(wanted.tenant, wanted.recipients, mx, parts.switches_of(wanted.switches))
-    current = Current(source, _say, parts.seconds_of(wanted.propagation))
-    tempfail = wanted.on_undetermined == "tempfail"
-    policy = Policy(hostname, current.get, parts.log_of(wanted.log, _say), wanted.audit_only, tempfail, relay)
-    post = _post_room(wanted, hostname, current)
-    server = EdgeServer(options, policy, _keeper(post), current, _say)
-    await server.start()
-    for line in [*_lines(wanted, server), *(post.lines() if post else ())]:
-        _say(line)
-    for warning in current.settings.warnings:
-        _say(f"warning: {warning}")
-    _say(f"settings in force: {current.settings.summary()}")
-    admin = await _admin(wanted, hostname)
-    try:
+    def __init__(self, wanted: parts.Wanted, options: Options, lifeline: Lifeline | None) -> None:
+        self.wanted, self.options, self.lifeline = wanted, options, lifeline
+        self.worker = None if lifeline is None else lifeline.number
+        self.hostname = parts.hostname_of(wanted.hostname)
+
+    @property
+    def is_first(self) -> bool:
+        """What is the same for all workers one of them says, and what there can be one of, one of them has."""
+        return self.worker in {None, 1}
+
+    def say(self, text: str) -> None:
+        """For the operator."""
+        _say(text, self.worker)
+
+    async def serve(self) -> None:
+        """Until told to stop."""
+        from sidedoor.edge.door import Policy
+        from sidedoor.edge.server import EdgeServer
+
+        wanted, say = self.wanted, self.say
+        relay = parts.relay_of(wanted)
+        current, shared = self._settings()
+        log: DecisionLog = parts.log_of(wanted.log, say)
+        told = None if shared is None else shared.log(log)
+        tempfail = wanted.on_undetermined == "tempfail"
+        policy = Policy(self.hostname, current.get, told or log, wanted.audit_only, tempfail, relay)
+        post = self._post_room(current, shared)
+        server = EdgeServer(self.options, policy, _keeper(post), current, say)
+        await server.start()
+        if self.is_first:
+            self._introduce(server, current, post)
+        admin = await self._admin(shared) if self.is_first else None
+        try:
+            self._begin(server, current, post)
+            if shared is not None and told is not None:
+                shared.begin(told, current.get, post.waiting if post else _nothing)
+            await server.run(signals=True)
+        finally:
+            await self._finish(admin, post, shared)
+        if self.lifeline is None:
+            say("stopped")
+
+    def _begin(self, server: EdgeServer, current: Current, post: PostRoom | None) -> None:
+        for warning in current.settings.warnings if self.is_first else ():
+            self.say(f"warning: {warning}")
         if post is not None:
             post.start()
-        await server.run(signals=True)
-    finally:
+        if self.lifeline is not None:
+            # Once the server listens for signals, too: the loop comes to this when `run` waits.
+            asyncio.get_running_loop().call_soon(self.lifeline.attach, server.stop)
+
+    async def _finish(self, admin: AdminServer | None, post: PostRoom | None, shared: Shared | None) -> None:
+        if self.lifeline is not None:
+            self.lifeline.detach()
         if admin is not None:
             await admin.close()
+        if shared is not None:
+            await shared.end()
         if post is not None:
             await post.close()
-    _say("stopped")
+        if shared is not None:
+            shared.link.close()
+
+    def _settings(self) -> tuple[Current, Shared | None]:
+        """Settings from files, or from the store."""
+        from sidedoor.edge.current import Current
+        from sidedoor.edge.settings import Source
+
+        wanted, ground = self.wanted, parts.ground_of(self.wanted)
+        delay = parts.seconds_of(wanted.propagation)
+        if wanted.tenant is not None:
+            current = Current(Source(wanted.tenant, ground.recipients, ground.mx, ground.switches), self.say, delay)
+            return current, edge_store.shared_of(wanted, current.settings, self.worker or 1, self.say)
+        shared = edge_store.shared_of(wanted, None, self.worker or 1, self.say)
+        assert shared is not None
+        return Current(shared.source(ground, parts.spool_of(wanted)), self.say, delay), shared
+
+    def _introduce(self, server: EdgeServer, current: Current, post: PostRoom | None) -> None:
+        for line in [*_lines(self.wanted, server), *(post.lines() if post else ())]:
+            self.say(line)
+        self.say(f"settings in force: {current.settings.summary()}")
+
+    def _post_room(self, current: Current, shared: Shared | None) -> PostRoom | None:
+        wanted = self.wanted
+        folder, transport = parts.spool_of(wanted), parts.transport_of(wanted, self.hostname)
+        if folder is None or transport is None:
+            return None
+        from sidedoor.edge.post import Elsewhere, PostRoom
+        from sidedoor.edge.reception.stamps import Marks
+
+        return PostRoom(
+            folder,
+            transport,
+            self.hostname,
+            Marks.TWIN if wanted.maildir else Marks.NONE,
+            current.get,
+            parts.authenticator_of(wanted),
+            self.say,
+            transport_rules=wanted.transport_rules,
+            elsewhere=None if shared is None else Elsewhere(shared.vault, shared.fetcher),
+        )
+
+    async def _admin(self, shared: Shared | None) -> AdminServer | None:
+        wanted = self.wanted
+        if wanted.admin is None:
+            return None
+        folder = parts.spool_of(wanted)
+        admin = parts.admin_of(wanted, self.hostname, self.say, lambda: edge_store.quarantine_of(folder, shared))
+        host, port = parts.admin_endpoint(wanted.admin)
+        from sidedoor.edge.admin.app import start_admin
+
+        try:
+            server = await start_admin(admin, host, port)
+        except OSError as error:
+            raise UsageError(f"--admin: cannot listen on {wanted.admin}: {error.strerror or error}") from error
+        self.say(f"admin endpoint on http://{wanted.admin}/adminapi/beta/TENANT/InvokeCommand")
+        return server
 
 
-async def _admin(wanted: parts.Wanted, hostname: str) -> AdminServer | None:
-    if wanted.admin is None:
-        return None
-    admin = parts.admin_of(wanted, hostname, _say)
-    host, port = parts.admin_endpoint(wanted.admin)
-    from sidedoor.edge.admin.app import start_admin
-
-    try:
-        server = await start_admin(admin, host, port)
-    except OSError as error:
-        raise UsageError(f"--admin: cannot listen on {wanted.admin}: {error.strerror or error}") from error
-    _say(f"admin endpoint on http://{wanted.admin}/adminapi/beta/TENANT/InvokeCommand")
-    return server
+async def _nothing() -> int:
+    return 0
 
 
 def _keeper(post: PostRoom | None) -> Keeper:
     from sidedoor.edge.maildir import DiscardKeeper
 
     return DiscardKeeper() if post is None else post.keeper
-
-
-def _post_room(wanted: parts.Wanted, hostname: str, current: Current) -> PostRoom | None:
-    path, transport = parts.spool_of(wanted), parts.transport_of(wanted, hostname)
-    if path is None or transport is None:
-        return None
-    from sidedoor.edge.post import PostRoom
-    from sidedoor.edge.reception.stamps import Marks
-
-    return PostRoom(
-        path,
-        transport,
-        hostname,
-        Marks.TWIN if wanted.maildir else Marks.NONE,
-        current.get,
-        parts.authenticator_of(wanted),
-        _say,
-        transport_rules=wanted.transport_rules,
-    )
 
 
 def _lines(wanted: parts.Wanted, server: EdgeServer) -> list[str]:

@@ -16,14 +16,17 @@ from sidedoor.errors import InputError, OutputError, UsageError
 from sidedoor.mail.domain import DomainError, parse_domain
 from sidedoor.mail.network import IPNetwork, NetworkError, parse_network
 from sidedoor.policy.switches import SwitchError, Switches, with_switches
+from sidedoor.tenant.snapshot import MailExchanger
 
 if TYPE_CHECKING:
     from sidedoor.edge.admin.app import Admin
     from sidedoor.edge.delivery.transport import Transport
     from sidedoor.edge.interface import DecisionLog
+    from sidedoor.edge.quarantine import Quarantine
     from sidedoor.edge.reception.authenticator import Authenticator
     from sidedoor.edge.relay import RelayClients
     from sidedoor.edge.server import Endpoint, Options
+    from sidedoor.edge.settings import Ground
 
 _ENDPOINT = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^:\s\[\]]+)):(?P<port>\d{1,5})")
 _DURATION = re.compile(r"(?P<number>\d{1,6})(?P<unit>[smh]?)")
@@ -33,7 +36,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 class Wanted(NamedTuple):
     """The options of the command, by their names."""
 
-    tenant: Path
+    tenant: Path | None
     listen: tuple[str, ...]
     submission: tuple[str, ...]
     maildir: Path | None
@@ -62,6 +65,9 @@ class Wanted(NamedTuple):
     admin_faults: Path | None
     max_size: int
     max_connections: int
+    workers: int
+    store: str | None
+    store_tenant: str | None
 
     @property
     def delivers(self) -> bool:
@@ -99,7 +105,10 @@ def options_of(wanted: Wanted) -> Options:
         tls = TlsFiles(wanted.tls_certificate, wanted.tls_key, wanted.client_ca)
     users = None if wanted.users is None else read_users(wanted.users)
     limits = Limits(message=wanted.max_size * 1024 * 1024)
-    room = Room(wanted.max_connections, max(1, wanted.max_connections // 10))
+    # The kernel spreads an address's connections over the workers, so each has its part of both bounds.
+    room = Room(
+        -(-wanted.max_connections // wanted.workers), max(1, -(-wanted.max_connections // 10 // wanted.workers))
+    )
     return Options(endpoints, networks_of("--proxy-from", wanted.proxy_from), tls, users, limits, room)
 
 
@@ -151,6 +160,14 @@ def seconds_of(text: str | None) -> float:
     return float(int(match["number"]) * _SECONDS[match["unit"]])
 
 
+def ground_of(wanted: Wanted) -> Ground:
+    """What the operator adds to the tenant's settings."""
+    from sidedoor.edge.settings import Ground
+
+    mx = None if wanted.mx is None else MailExchanger(wanted.mx)
+    return Ground(wanted.recipients, mx, switches_of(wanted.switches))
+
+
 def switches_of(given: Sequence[str]) -> Switches:
     """NAME=VALUE pairs over the defaults."""
     pairs = [item.partition("=") for item in given]
@@ -195,7 +212,7 @@ def transport_of(wanted: Wanted, hostname: str) -> Transport | None:
 
 
 def spool_of(wanted: Wanted) -> Path | None:
-    """The spool's file, its folder made; None where mail goes nowhere."""
+    """The folder of spools, made; None where mail goes nowhere."""
     folder = wanted.spool or (wanted.maildir / "sidedoor-spool" if wanted.maildir else None)
     if folder is None:
         if wanted.delivers:
@@ -207,7 +224,7 @@ def spool_of(wanted: Wanted) -> Path | None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise OutputError(f"{folder}: no spool can be made there ({error.strerror})") from error
-    return folder / "spool.db"
+    return folder
 
 
 def relay_of(wanted: Wanted) -> RelayClients:
@@ -245,8 +262,12 @@ def admin_endpoint(text: str) -> tuple[str, int]:
     return endpoint.host, endpoint.port
 
 
-def admin_of(wanted: Wanted, hostname: str, say: Callable[[str], None]) -> Admin:
-    """The twin's admin side over the export, the decision log and the spool. Raises InputError."""
+def admin_of(
+    wanted: Wanted, hostname: str, say: Callable[[str], None], quarantine: Callable[[], Quarantine | None]
+) -> Admin:
+    """The twin's admin side over the export, the decision log and the quarantine. Raises InputError, UsageError."""
+    if wanted.tenant is None:
+        raise UsageError("--admin needs --tenant: its cmdlets change the files of the export")
     try:
         from sidedoor.edge.admin.app import Admin
     except ModuleNotFoundError as error:
@@ -260,10 +281,9 @@ def admin_of(wanted: Wanted, hostname: str, say: Callable[[str], None]) -> Admin
     if traces is None:
         say("admin endpoint: no message traces, because there is no --log")
     faults = Faults(() if wanted.admin_faults is None else read_faults(wanted.admin_faults))
-    spool = spool_of(wanted)
     token = _token(wanted.admin_token_file, say)
-    quarantine = QuarantineCmdlets(spool, _utc_now)
-    return Admin(token, TenantFolder(wanted.tenant), traces, quarantine, _utc_now, faults, say=say)
+    held = QuarantineCmdlets(quarantine, _utc_now)
+    return Admin(token, TenantFolder(wanted.tenant), traces, held, _utc_now, faults, say=say)
 
 
 def _utc_now() -> datetime:

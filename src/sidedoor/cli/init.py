@@ -8,6 +8,7 @@ import click
 
 from sidedoor.cli.extras import needs
 from sidedoor.errors import UsageError
+from sidedoor.file_names import portable
 
 _PATH = click.Path(path_type=Path)
 
@@ -46,7 +47,7 @@ def init_command(
         ("collect", "secret_env"): secret_env,
         ("store", "url"): store,
     }
-    folder = output or Path(name)
+    folder = output or Path(portable(name))
     make_workspace(folder, settings_text(name, {key: value for key, value in said.items() if value is not None}))
     click.echo(f"Made {folder}. Its settings are in {folder / 'sidedoor.toml'}.")
     if tenant_id is None:

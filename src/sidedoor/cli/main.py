@@ -10,11 +10,16 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
+from sidedoor import __version__
 from sidedoor.cli.output import printable
 from sidedoor.errors import SidedoorError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # name -> where its command is ("module:attribute"), and the line `--help` prints.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -43,6 +48,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "spf": ("sidedoor.cli.spf:spf_command", "Show whom a domain's SPF record lets send, and what is wrong with it."),
     "web": ("sidedoor.cli.web:web_command", "Serve the page of a workspace: what holds, what is due, what to decide."),
     "demo": ("sidedoor.cli.demo:demo_command", "Make an invented tenant to try the other commands on."),
+    "doctor": ("sidedoor.cli.doctor:doctor_command", "Say what is missing for which feature."),
+    "completion": ("sidedoor.cli.completion:completion_command", "Print what makes a shell complete our commands."),
 }
 EXIT_INPUT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 3, 70, 130, 141
 
@@ -68,6 +75,15 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, attribute)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The table again, without importing what it names; then the options."""
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=summary) for name, (_, summary) in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Print the table without importing what it names."""
         with formatter.section("Commands"):
@@ -75,7 +91,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="sidedoor", message="sidedoor %(version)s")
+@click.version_option(__version__, message="sidedoor %(version)s")
 @click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong inside.")
 def sidedoor(debug: bool) -> None:  # read by main(), before click parses
     """Find, classify, migrate and close Direct Send of an Exchange Online tenant.
@@ -87,6 +103,10 @@ def sidedoor(debug: bool) -> None:  # read by main(), before click parses
 
 def main(arguments: Sequence[str] | None = None, command: click.Command = sidedoor) -> int:
     """Run `command` and return its exit code; no traceback reaches a user without `--debug`."""
+    if arguments is None and (instruction := os.environ.get("_SIDEDOOR_COMPLETE")):
+        from sidedoor.cli.completion import complete
+
+        return complete(command, instruction)
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -100,11 +120,11 @@ def main(arguments: Sequence[str] | None = None, command: click.Command = sidedo
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001  # the last stop: everything becomes one line and an exit code
-        return _report(error, debug="--debug" in given)
+        return report(error, debug="--debug" in given)
     return result if isinstance(result, int) else 0
 
 
-def _report(error: Exception, *, debug: bool) -> int:
+def report(error: Exception, *, debug: bool = False) -> int:
     """Print what went wrong and return the exit code."""
     if isinstance(error, click.ClickException):
         error.show()

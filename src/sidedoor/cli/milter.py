@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from sidedoor.cli import edge_parts as parts
+from sidedoor.cli.extras import needs_posix
 from sidedoor.cli.output import printable
 from sidedoor.errors import UsageError
 from sidedoor.policy.switches import SWITCHES
@@ -79,7 +80,11 @@ class Wanted(NamedTuple):
     help="How to read an open question, repeatable: " + ", ".join(row.name for row in SWITCHES) + ".",
 )
 def milter_command(**given: object) -> int:
-    """Answer Postfix's questions about clients, senders and recipients as Exchange Online would."""
+    """Answer Postfix's questions about clients, senders and recipients as Exchange Online would.
+
+    Needs a POSIX system, as Postfix does.
+    """
+    needs_posix("milter")
     wanted = Wanted(**given)  # type: ignore[arg-type]  # click has checked them
     with asyncio.Runner(loop_factory=parts.loop_factory()) as runner:
         runner.run(_serve(wanted))

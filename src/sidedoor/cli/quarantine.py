@@ -1,4 +1,4 @@
-"""`sidedoor quarantine`: what the edge holds back, listed, viewed safely, released or deleted."""
+"""`sidedoor quarantine`: what edges hold back, listed, viewed safely, released or deleted."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import click
 
+from sidedoor.cli.edge_store import opened_tenant, who
+from sidedoor.edge.quarantine import Quarantine, SharedQuarantine, open_spools
 from sidedoor.edge.spool.model import Held, Quarantined, SpoolError
-from sidedoor.edge.spool.store import Store
 from sidedoor.errors import InputError, OutputError, UsageError
 from sidedoor.report.text import clean, shorten
 
@@ -22,12 +23,36 @@ T = TypeVar("T")
 _MOST_SHOWN = 20_000  # octets of a message on a terminal
 _SUBJECT = 60
 
-_spool = click.option(
-    "--spool",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="The spool of `sidedoor edge` (spool.db, or its folder).",
-)
+_Command = Callable[..., int]
+
+
+class Where(NamedTuple):
+    """Of which quarantine: that of spools on this machine, or the one that several edges share."""
+
+    spool: Path | None
+    store: str | None
+    store_tenant: str | None
+
+
+def _where(command: _Command) -> _Command:
+    """The options that name a quarantine, given to the command as `where`."""
+
+    @wraps(command)
+    def wrapped(spool: Path | None, store: str | None, store_tenant: str | None, **given: object) -> int:
+        return command(Where(spool, store, store_tenant), **given)
+
+    options = (
+        click.option("--store-tenant", metavar="DOMAIN", help="The tenant in the store; needed with --store."),
+        click.option("--store", metavar="URL", help="The store that several edges share (`sidedoor edge --store`)."),
+        click.option(
+            "--spool",
+            type=click.Path(path_type=Path),
+            help="The spool of `sidedoor edge` (its folder, or one spool.db).",
+        ),
+    )
+    for option in options:
+        wrapped = option(wrapped)
+    return wrapped
 
 
 @click.group("quarantine")
@@ -36,11 +61,11 @@ def quarantine_command() -> None:
 
 
 @quarantine_command.command("list")
-@_spool
+@_where
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def list_command(spool: Path, as_json: bool) -> int:
+def list_command(where: Where, as_json: bool) -> int:
     """List the messages, the oldest first."""
-    with _opened(spool) as store:
+    with _opened(where) as store:
         rows = list(store.quarantine())
     if not rows and not as_json:
         click.echo("Nothing is held back.")
@@ -51,11 +76,11 @@ def list_command(spool: Path, as_json: bool) -> int:
 
 @quarantine_command.command("show")
 @click.argument("message_id")
-@_spool
+@_where
 @click.option("--raw", is_flag=True, help="The octets as they came, unsafe on a terminal; for a file or another tool.")
-def show_command(message_id: str, spool: Path, raw: bool) -> int:
+def show_command(where: Where, message_id: str, raw: bool) -> int:
     """Show one message: what could steer the terminal is replaced, nothing is opened or rendered."""
-    with _opened(spool) as store:
+    with _opened(where) as store:
         held = _found(store.held, message_id)
     if raw:
         sys.stdout.buffer.write(held.message.content)
@@ -67,25 +92,25 @@ def show_command(message_id: str, spool: Path, raw: bool) -> int:
 
 @quarantine_command.command("release")
 @click.argument("message_ids", nargs=-1, required=True)
-@_spool
-def release_command(message_ids: tuple[str, ...], spool: Path) -> int:
+@_where
+def release_command(where: Where, message_ids: tuple[str, ...]) -> int:
     """Let messages go on their way; the edge delivers them within moments."""
-    return _each(spool, message_ids, "released", lambda store, name: store.release(name, datetime.now(UTC)))
+    return _each(where, message_ids, "released", lambda store, name: store.release(name, datetime.now(UTC)))
 
 
 @quarantine_command.command("delete")
 @click.argument("message_ids", nargs=-1, required=True)
-@_spool
+@_where
 @click.option("--yes", is_flag=True, help="Really delete; without it nothing is done.")
-def delete_command(message_ids: tuple[str, ...], spool: Path, yes: bool) -> int:
+def delete_command(where: Where, message_ids: tuple[str, ...], yes: bool) -> int:
     """Delete messages for good."""
     if not yes:
         raise UsageError(f"{len(message_ids)} message(s) would be deleted for good; say so with --yes")
-    return _each(spool, message_ids, "deleted", Store.delete)
+    return _each(where, message_ids, "deleted", lambda store, name: store.delete(name))
 
 
-def _each(spool: Path, message_ids: tuple[str, ...], done: str, act: Callable[[Store, str], None]) -> int:
-    with _opened(spool) as store:
+def _each(where: Where, message_ids: tuple[str, ...], done: str, act: Callable[[Quarantine, str], None]) -> int:
+    with _opened(where) as store:
         for message_id in message_ids:
             _found(partial(act, store), message_id)
             click.echo(f"{done} {clean(message_id)}")
@@ -93,20 +118,34 @@ def _each(spool: Path, message_ids: tuple[str, ...], done: str, act: Callable[[S
 
 
 @contextmanager
-def _opened(spool: Path) -> Iterator[Store]:
-    path = spool / "spool.db" if spool.is_dir() else spool
-    if not path.is_file():
-        raise InputError(str(path), "nothing there", "the spool of a `sidedoor edge`")
+def _opened(where: Where) -> Iterator[Quarantine]:
+    if (where.spool is None) == (where.store is None):
+        raise UsageError("say where: --spool FOLDER, or --store URL with --store-tenant DOMAIN")
+    if where.store is None:
+        assert where.spool is not None
+        with _spools(where.spool) as found:
+            yield found
+        return
+    if where.store_tenant is None:
+        raise UsageError("--store needs --store-tenant: the domain that the tenant has in the store")
+    with opened_tenant(where.store, where.store_tenant, "quarantine") as tenant:
+        yield SharedQuarantine(tenant, who())
+
+
+@contextmanager
+def _spools(path: Path) -> Iterator[Quarantine]:
     try:
-        store = Store(path)
+        found = open_spools(path)
     except SpoolError as error:
         raise InputError(str(path), str(error), "the spool of a `sidedoor edge`") from error
+    if found is None:
+        raise InputError(str(path), "nothing there", "the spool of a `sidedoor edge`")
     try:
-        yield store
+        yield found
     except SpoolError as error:
         raise OutputError(f"{path}: {error}") from error
     finally:
-        store.close()
+        found.close()
 
 
 def _found(look: Callable[[str], T], message_id: str) -> T:

@@ -1,4 +1,4 @@
-"""The settings in force, and those that will be: changed files are read, and come into force after a delay.
+"""The settings in force, and those that will be: what has changed is read, and comes into force after a delay.
 
 The service takes up to 30 minutes to spread a changed setting (Exchange Team Blog 4408790); a faithful twin waits too.
 """
@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from sidedoor.edge.settings import Settings, Source
+from sidedoor.edge.settings import Settings, SettingsSource
 from sidedoor.errors import SidedoorError
 
 _LOOK_EVERY = 2.0  # seconds
@@ -19,7 +19,7 @@ _MOST_TIMERS = 1_000
 class Current:
     """`settings` is what the door asks; `changed` is called when others come into force."""
 
-    def __init__(self, source: Source, say: Callable[[str], None], delay: float = 0.0) -> None:
+    def __init__(self, source: SettingsSource, say: Callable[[str], None], delay: float = 0.0) -> None:
         """Read for the first time. `delay` in seconds. Raises InputError."""
         self._source, self._say, self._delay = source, say, delay
         self._signature = source.signature()
@@ -33,7 +33,7 @@ class Current:
         return self.settings
 
     async def watch(self, every: float = _LOOK_EVERY) -> None:
-        """Look at the files again and again; ends when cancelled."""
+        """Look at the source again and again; ends when cancelled."""
         while True:
             await asyncio.sleep(every)
             if await asyncio.to_thread(self._source.signature) != self._signature:

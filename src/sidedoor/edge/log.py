@@ -10,11 +10,13 @@ import json
 import json.encoder
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sidedoor.edge.interface import DecisionRecord, Handled, Outcome, Session
+from sidedoor.edge.locks import LOCK_EX, LOCK_SH, locked
 from sidedoor.edge.trace import stamp
 from sidedoor.errors import OutputError
 from sidedoor.mail.address import Address
@@ -187,7 +189,9 @@ class NoLog:
 class JsonLog:
     """Appends to a file. Lines are gathered until `soon` calls back, which an event loop does before it rests.
 
-    What cannot be written is kept up to a bound, then counted and lost; `complain` is told once each time it begins.
+    Several processes may append to one file: whole lines go out in one `write`, which Linux does not mix with others'
+    on a disk of its own (O_APPEND; not over a network). What cannot be written is kept up to a bound, then counted and
+    lost; `complain` is told once each time it begins.
     """
 
     def __init__(
@@ -202,8 +206,12 @@ class JsonLog:
         self._file = self._open()
 
     def _open(self) -> int:
+        flags = os.O_APPEND | os.O_CREAT
         try:
-            return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            if self._path.is_file() or not self._path.exists():
+                with suppress(PermissionError):  # one that may be written and not be read
+                    return os.open(self._path, os.O_RDWR | flags, 0o600)
+            return os.open(self._path, os.O_WRONLY | flags, 0o600)
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be written ({error.strerror})") from error
 
@@ -223,16 +231,37 @@ class JsonLog:
         """Write what is waiting."""
         self._asked = False
         data = b"".join(self._waiting)
-        try:
-            written = os.write(self._file, data) if data else 0
-        except OSError as error:
-            if not self._failing:
-                self._complain(f"{self._path}: decisions cannot be written ({error.strerror})")
-            self._failing = True
+        if not data:
             return
-        rest = data[written:]
-        self._failing = bool(rest)
+        mend = b"\n" if self._is_torn() else b""
+        try:
+            with locked(self._file, LOCK_SH):
+                written = os.write(self._file, mend + data) - len(mend)
+        except OSError as error:
+            self._fail(error.strerror or str(error))
+            return
+        # A line that was cut off is written again as a whole: somebody else's may stand behind its first half by then.
+        rest = data[data.rfind(b"\n", 0, max(written, 0)) + 1 :]
+        if rest:
+            self._fail("no room for all of them")
+        else:
+            self._failing = False
         self._waiting, self._octets = [rest] if rest else [], len(rest)
+
+    def _fail(self, why: str) -> None:
+        if not self._failing:
+            self._complain(f"{self._path}: decisions cannot be written ({why})")
+        self._failing = True
+
+    def _is_torn(self) -> bool:
+        """Whether the file ends in the middle of a line and nobody is writing it: who did was killed, or had no room.
+
+        Who writes has a shared lock, so nobody does while we have the other kind. Nobody ever waits for a lock.
+        """
+        if _ends_whole(self._file):
+            return False
+        with locked(self._file, LOCK_EX) as alone:
+            return alone and not _ends_whole(self._file)
 
     def reopen(self) -> None:
         """Begin a new file where the old one was renamed (logrotate). Keeps the old one where that fails."""
@@ -249,3 +278,12 @@ class JsonLog:
         """See `DecisionLog`."""
         self.flush()
         os.close(self._file)
+
+
+def _ends_whole(file: int) -> bool:
+    """Whether it ends with a line's end, is empty, or cannot be told: a pipe, a file that must not be read."""
+    try:
+        size = os.fstat(file).st_size
+        return size == 0 or os.pread(file, 1, size - 1) == b"\n"
+    except OSError:
+        return True

@@ -47,7 +47,10 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the server is told at the start. `proxies` may say by PROXY who the client is."""
+    """What the server is told at the start. `proxies` may say by PROXY who the client is.
+
+    reuse_port: others listen on the same ports, and the kernel shares connections out (SO_REUSEPORT, socket(7)).
+    """
 
     endpoints: Sequence[Endpoint]
     proxies: Sequence[IPNetwork] = ()
@@ -56,6 +59,7 @@ class Options:
     limits: Limits = field(default_factory=Limits)
     room: Room = field(default_factory=Room)
     grace: float = _GRACE
+    reuse_port: bool = False
 
 
 class EdgeServer:
@@ -110,7 +114,9 @@ class EdgeServer:
             )
             make = partial(self._connection, self, offer, listener)
             try:
-                server = await loop.create_server(make, host, port, backlog=1_024)
+                server = await loop.create_server(
+                    make, host, port, backlog=1_024, reuse_port=self._options.reuse_port or None
+                )
             except OSError as error:
                 raise UsageError(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
             self._servers.append(server)

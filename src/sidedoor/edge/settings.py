@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from sidedoor.errors import InputError
 from sidedoor.evidence.tenant_files import read_tenant
@@ -31,7 +31,8 @@ class Settings:
     """One tenant's settings, ready for decisions.
 
     since: when they came into force. recipients: folded addresses, None where no list was given. mx_assumed: nobody
-    said where the MX leads, so Exchange Online is assumed and decisions that rest on it say so.
+    said where the MX leads, so Exchange Online is assumed and decisions that rest on it say so. version: that of
+    published settings, 0 for files.
     """
 
     rule: Rule
@@ -39,6 +40,7 @@ class Settings:
     recipients: frozenset[str] | None = None
     mx_assumed: bool = True
     warnings: tuple[str, ...] = ()
+    version: int = 0
     _memory: dict[Hashable, Remembered] = field(default_factory=dict, compare=False, repr=False)
 
     def remembered(self, connection: Connection) -> Remembered:
@@ -108,9 +110,39 @@ class Settings:
         return next((row.domain for row in rows if row.is_default), rows[0].domain)
 
 
+class SettingsSource(Protocol):
+    """Where settings come from. Its methods block, and may be called in any thread."""
+
+    def signature(self) -> Hashable:
+        """Changes when there is something new to read."""
+
+    def read(self, now: datetime) -> Settings:
+        """Read and compile. Raises SidedoorError, OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What an operator adds to a tenant's settings. `mx` None: assumed to be Exchange Online."""
+
+    recipients: Path | None = None
+    mx: MailExchanger | None = None
+    switches: Switches = DEFAULT_SWITCHES
+
+    def settings(
+        self, snapshot: TenantSnapshot, where: str, now: datetime, warnings: tuple[str, ...] = (), version: int = 0
+    ) -> Settings:
+        """The settings compiled. Raises InputError that names `where`, also if the accepted domains are not known."""
+        domains = snapshot.accepted_domains
+        if isinstance(domains, Unknown) or not domains:
+            raise InputError(where, "no accepted domains", _NEEDED)
+        snapshot = _with_mx(snapshot, domains, self.mx or MailExchanger.EXCHANGE_ONLINE)
+        recipients = None if self.recipients is None else read_recipients(self.recipients)
+        return Settings(compile_rule(snapshot, self.switches), now, recipients, self.mx is None, warnings, version)
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the settings come from. `mx` None: assumed to be Exchange Online."""
+    """Settings from files: a tenant export. The rest as in `Ground`."""
 
     tenant: Path
     recipients: Path | None = None
@@ -120,26 +152,24 @@ class Source:
     def read(self, now: datetime) -> Settings:
         """Read and compile. Raises InputError, also where the accepted domains are not known."""
         reading = read_tenant(self.tenant)
-        domains = reading.snapshot.accepted_domains
-        if isinstance(domains, Unknown) or not domains:
-            raise InputError(str(self.tenant), "no accepted domains", _NEEDED)
-        snapshot = _with_mx(reading.snapshot, domains, self.mx or MailExchanger.EXCHANGE_ONLINE)
-        recipients = None if self.recipients is None else read_recipients(self.recipients)
-        return Settings(compile_rule(snapshot, self.switches), now, recipients, self.mx is None, reading.warnings)
+        ground = Ground(self.recipients, self.mx, self.switches)
+        return ground.settings(reading.snapshot, str(self.tenant), now, reading.warnings)
 
     def signature(self) -> tuple[tuple[str, int, int], ...]:
-        """Changes when a file does: names, times and sizes. A file that is gone is simply not in it."""
-        return tuple(sorted(self._stats()))
-
-    def _stats(self) -> Iterator[tuple[str, int, int]]:
+        """Names, times and sizes of the files. A file that is gone is simply not in it."""
         files: list[Path] = [self.tenant, *([self.recipients] if self.recipients else [])]
         files += self.tenant.rglob("*") if self.tenant.is_dir() else []
-        for path in files:
-            try:
-                stat = path.stat()
-            except OSError:
-                continue
-            yield str(path), stat.st_mtime_ns, stat.st_size
+        return tuple(sorted(stats(files)))
+
+
+def stats(files: Iterable[Path]) -> Iterator[tuple[str, int, int]]:
+    """Name, time and size of each that is there."""
+    for path in files:
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        yield str(path), stat.st_mtime_ns, stat.st_size
 
 
 def _with_mx(snapshot: TenantSnapshot, domains: Sequence[AcceptedDomain], exchanger: MailExchanger) -> TenantSnapshot:

@@ -63,6 +63,8 @@ def recognise(path: Path) -> Recognised | None:
     if (messages := message.recognise_messages(path)) is not None:
         return messages
     first = _first_character(head)
+    if first == "{" and (lines := edge_log.open_log(path, head)):
+        return _recognised(lines, _spec_of(lines.columns))
     if first in {"{", "[", "<"}:
         return _objects(path)
     if first == "#" and (log := tracking_log.open_log(path)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,16 @@ def certificate(path: Path, passphrase: str | None = None) -> Mapping[str, str]:
         raise InputError(str(path), f"nothing to read ({error.strerror})", _EXPECTED) from None
     key, found = _loaded(path, data[:_MOST], None if passphrase is None else passphrase.encode())
     return _credential(key, found)
+
+
+def ends(path: Path, passphrase: str | None = None) -> datetime:
+    """When the certificate is no longer valid. Raises InputError as `certificate` does."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(str(path), f"nothing to read ({error.strerror})", _EXPECTED) from None
+    _, found = _loaded(path, data[:_MOST], None if passphrase is None else passphrase.encode())
+    return found.not_valid_after_utc
 
 
 def _loaded(path: Path, data: bytes, passphrase: bytes | None) -> tuple[RSAPrivateKey, Certificate]:

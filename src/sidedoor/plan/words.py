@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sidedoor.audit.model import Verdict
-from sidedoor.errors import InputError
 from sidedoor.mail.address import AddressError, parse_address
-from sidedoor.mail.domain import DomainError, parse_domain
 from sidedoor.mail.network import IPNetwork, NetworkError, parse_network
 from sidedoor.plan.model import Method
+from sidedoor.toml_file import Keys, TomlFile, TomlValueError, domain_name, flag, one_of
+from sidedoor.toml_file import text as any_text
 
 _MOST_BYTES = 16 << 20
 _WIDEST = 16  # 256 ranges of a connector's; whoever says more means something else
-T = TypeVar("T")
+_WHAT = "a plan.toml (docs/plan.md)"
 
 
 class FilterStage(StrEnum):
@@ -87,188 +85,97 @@ class Words:
 
     def line_of(self, sender: str) -> int | None:
         """The line on which a sender is named, from 1."""
-        return _Reader(self.text, self.path).line("senders", sender) if self.text else None
+        return TomlFile(self.text, self.path, _WHAT).line("senders", sender) if self.text else None
 
 
 NO_WORDS = Words()
 
 
-class _WordError(ValueError):
-    """`found` and `expected` of one key."""
-
-    def __init__(self, found: str, expected: str) -> None:
-        super().__init__(found)
-        self.found, self.expected = found, expected
-
-
-def _one_of(kind: Callable[[Any], T], names: str) -> Callable[[object], T]:
-    def convert(value: object) -> T:
-        try:
-            return kind(value)
-        except ValueError:
-            raise _WordError(repr(value)[:60], f"one of {names}") from None
-
-    return convert
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _WordError(repr(value)[:60], "true or false")
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or len(value) > 1000:
-        raise _WordError(repr(value)[:60], "a text")
-    return value
-
-
 def _owner(value: object) -> str:
     try:
-        return str(parse_address(_text(value)))
+        return str(parse_address(any_text(value)))
     except AddressError as error:
-        raise _WordError(repr(value)[:60], "a mail address") from error
-
-
-def _domain_name(value: object) -> str:
-    try:
-        return parse_domain(_text(value)).ascii
-    except DomainError as error:
-        raise _WordError(repr(value)[:60], "a domain name") from error
+        raise TomlValueError(value, "a mail address") from error
 
 
 def _certificate(value: object) -> str:
     """TlsSenderCertificateName: a domain name, or one with a leading wildcard."""
-    name = _text(value).strip()
-    return ("*." if name.startswith("*.") else "") + _domain_name(name.removeprefix("*."))
+    name = any_text(value).strip()
+    return ("*." if name.startswith("*.") else "") + domain_name(name.removeprefix("*."))
 
 
 def _networks(value: object) -> tuple[IPNetwork, ...]:
     expected = "a list of IPv4 addresses or networks from /16 to /32"
     if not isinstance(value, list) or len(value) > 10_000:
-        raise _WordError(repr(value)[:60], expected)
+        raise TomlValueError(value, expected)
     try:
-        found = tuple(parse_network(_text(item)) for item in value)
+        found = tuple(parse_network(any_text(item)) for item in value)
     except NetworkError as error:
-        raise _WordError(str(error)[:60], expected) from error
+        raise TomlValueError(str(error)[:60], expected) from error
     for network in found:
         # New-InboundConnector -SenderIPAddresses takes IPv4 only, and /24 at most: a wider one becomes many of them.
         if network.version != 4 or network.prefixlen < _WIDEST:
-            raise _WordError(str(network), expected)
+            raise TomlValueError(str(network), expected)
     return found
 
 
-_METHODS = ", ".join(method for method in Method if method not in {Method.UNDECIDED, Method.UNSAVABLE})
+_NO_CHOICE = {Method.UNDECIDED, Method.UNSAVABLE}  # what a plan says of a sender, nobody decides
 
 
 def _method(value: object) -> Method:
-    found = _one_of(Method, _METHODS)(value)
-    if found in {Method.UNDECIDED, Method.UNSAVABLE}:
-        raise _WordError(repr(value)[:60], f"one of {_METHODS}")
+    try:
+        found = Method(str(value))
+    except ValueError:
+        found = Method.UNDECIDED
+    if found in _NO_CHOICE:
+        raise TomlValueError(value, "one of " + ", ".join(method for method in Method if method not in _NO_CHOICE))
     return found
 
 
-_SENDER: Mapping[str, Callable[[object], object]] = {
+_SENDER: Keys = {
     "method": _method,
-    "assessment": _one_of(Verdict, ", ".join(word.value for word in Verdict)),
+    "assessment": one_of(Verdict),
     "owner": _owner,
-    "external": _flag,
-    "fixed": _flag,
-    "shared": _flag,
+    "external": flag,
+    "fixed": flag,
+    "shared": flag,
     "certificate": _certificate,
     "addresses": _networks,
-    "return_path": _domain_name,
-    "relay": _text,
-    "note": _text,
+    "return_path": domain_name,
+    "relay": any_text,
+    "note": any_text,
 }
-_RELAY: Mapping[str, Callable[[object], object]] = {
-    "addresses": _networks, "certificate": _certificate, "external": _flag,
+_RELAY: Keys = {
+    "addresses": _networks, "certificate": _certificate, "external": flag,
 }  # fmt: skip
-_FILTER: Mapping[str, Callable[[object], object]] = {
-    "stage": _one_of(FilterStage, ", ".join(FilterStage)), "certificate": _certificate, "addresses": _networks,
+_FILTER: Keys = {
+    "stage": one_of(FilterStage), "certificate": _certificate, "addresses": _networks,
 }  # fmt: skip
 
 
 def read_words(path: Path) -> Words:
     """Read plan.toml. Raises InputError that names the line where it can be found."""
-    try:
-        data = path.read_bytes()[: _MOST_BYTES + 1]
-        text = data.decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(str(path), f"nothing to read ({error.strerror})", "a plan.toml (docs/plan.md)") from error
-    except UnicodeDecodeError as error:
-        raise InputError(str(path), "no UTF-8", "a plan.toml (docs/plan.md)") from error
-    if len(data) > _MOST_BYTES:
-        raise InputError(str(path), "more than 16 MB", "a plan.toml (docs/plan.md)")
-    return parse_words(text, str(path))
+    return _words(TomlFile.read(path, _WHAT, _MOST_BYTES))
 
 
 def parse_words(text: str, path: str) -> Words:
     """The words of a plan.toml's text. Raises InputError."""
-    try:
-        body = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        match = re.search(r"line (\d+)", str(error))
-        line = int(match[1]) if match else None
-        raise InputError(path, f"no TOML ({str(error)[:100]})", "TOML (docs/plan.md)", line) from error
-    reader = _Reader(text, path)
-    strange = sorted(body.keys() - {"senders", "relays", "filter"})
-    if strange:
-        raise reader.error((strange[0],), f"the key {strange[0][:60]!r}", "senders, relays or filter")
+    return _words(TomlFile(text, path, _WHAT))
+
+
+def _words(file: TomlFile) -> Words:
+    file.only(("senders", "relays", "filter"))
     return Words(
-        {name: SenderWord(**values) for name, values in reader.tables(body, "senders", _SENDER)},
-        {name: RelayWord(**values) for name, values in reader.tables(body, "relays", _RELAY)},
-        FilterWord(**reader.table(("filter",), body.get("filter", {}), _FILTER)),
-        path,
-        text,
+        {name: SenderWord(**values) for name, values in _tables(file, "senders", _SENDER)},
+        {name: RelayWord(**values) for name, values in _tables(file, "relays", _RELAY)},
+        FilterWord(**file.part("filter", _FILTER)),
+        file.path,
+        file.text,
     )
 
 
-class _Reader:
-    """Tables of one file; `error` finds the line that a key stands on."""
-
-    def __init__(self, text: str, path: str) -> None:
-        self._lines, self._path = text.splitlines(), path
-
-    def tables(
-        self, body: Mapping[str, Any], name: str, keys: Mapping[str, Callable[[object], object]]
-    ) -> list[tuple[str, dict[str, Any]]]:
-        found = body.get(name, {})
-        if not isinstance(found, dict):
-            raise self.error((name,), "no table", f"[{name}.ID] tables")
-        return [(key, self.table((name, key), value, keys)) for key, value in found.items()]
-
-    def table(
-        self, where: tuple[str, ...], value: object, keys: Mapping[str, Callable[[object], object]]
-    ) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.error(where, repr(value)[:60], f"a table [{'.'.join(where)}]")
-        made = {}
-        for key, item in value.items():
-            if key not in keys:
-                raise self.error((*where, key), f"the key {key[:60]!r}", ", ".join(keys))
-            try:
-                made[key] = keys[key](item)
-            except _WordError as error:
-                raise self.error((*where, key), f"{key} = {error.found}", error.expected) from error
-        return made
-
-    def error(self, where: tuple[str, ...], found: str, expected: str) -> InputError:
-        """An error at the line of a key."""
-        return InputError(self._path, found, expected, self.line(*where))
-
-    def line(self, *where: str) -> int:
-        """The key's line, from 1: after the header of its table, where the file is written with headers."""
-        start = 0
-        for depth in range(len(where), 0, -1):
-            header = re.compile(r"\s*\[\s*" + r"\s*\.\s*".join(_quoted(part) for part in where[:depth]) + r"\s*\]")
-            at = next((number for number, line in enumerate(self._lines) if header.match(line)), None)
-            if at is not None:
-                start = at
-                break
-        key = re.compile(rf"\s*{_quoted(where[-1])}\s*=")
-        return next((number for number in range(start, len(self._lines)) if key.match(self._lines[number])), start) + 1
-
-
-def _quoted(part: str) -> str:
-    return rf"[\"']?{re.escape(part)}[\"']?"
+def _tables(file: TomlFile, name: str, keys: Keys) -> list[tuple[str, dict[str, Any]]]:
+    found = file.body.get(name, {})
+    if not isinstance(found, dict):
+        raise file.error((name,), "no table", f"[{name}.ID] tables")
+    return [(key, file.table((name, key), value, keys)) for key, value in found.items()]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
@@ -108,7 +109,12 @@ def _results(row: Mapping[str, Any]) -> dict[str, dict[str, int]]:
 
 
 def _reason(row: Mapping[str, Any]) -> Reason:
-    return Reason(_text(row, "id"), _text(row, "text"), _number(row, "weight"))
+    return _one_reason(_text(row, "id"), _text(row, "text"), _number(row, "weight"))
+
+
+@lru_cache(10_000)  # thousands of senders share a few hundred
+def _one_reason(name: str, text: str, weight: float) -> Reason:
+    return Reason(name, text, weight)
 
 
 def senders_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Sender, ...]:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Table, func, insert, literal, select
 
 from sidedoor.errors import UsageError
 from sidedoor.store.database import Database
-from sidedoor.store.schema import METADATA, tenant
+from sidedoor.store.schema import METADATA, held_message, tenant
 
 _BATCH = 1_000
 
@@ -27,8 +27,11 @@ def copy_rows(source: Database, target: Database) -> dict[str, int]:
 
 
 def _copy(rows: Connection, copy: Connection, table: Table) -> int:
+    """All rows; of those that hold mail one at a time, because a message may have 150 MB."""
     count = 0
-    for part in rows.execute(select(table).order_by(*table.primary_key)).mappings().partitions(_BATCH):
+    batch = 1 if table is held_message else _BATCH
+    query = select(table).order_by(*table.primary_key).execution_options(yield_per=batch)
+    for part in rows.execute(query).mappings().partitions(batch):
         copy.execute(insert(table), [dict(row) for row in part])
         count += len(part)
     return count

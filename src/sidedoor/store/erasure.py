@@ -20,7 +20,7 @@ from sidedoor.mail.address import Address, AddressError, parse_address
 from sidedoor.store.columns import Json, Words
 from sidedoor.store.decisions import add_to_trail
 from sidedoor.store.model import Forgotten, TrailEntry
-from sidedoor.store.schema import METADATA, alert, decision, trail
+from sidedoor.store.schema import METADATA, alert, decision, edge_settings, held_message, trail
 from sidedoor.store.scope import Scope
 
 _Rewrite = Callable[[str], str]
@@ -28,6 +28,8 @@ _LOCAL = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~.-"
 # Before an address: not the rest of another one. `=` and quotes may be in a local part, but mostly are around it, as in
 # `to=ann@contoso.com`; and a URL may write `<` as %3C.
 _BEGIN = r"(?:(?<![\w.+-])|(?<=%[0-9A-Fa-f]{2}))"
+# Mail on its way and the settings in force are no records of a person: with a mark in them they would be wrong.
+_LEFT_ALONE = frozenset({held_message.name, edge_settings.name})
 _ACTED = {(decision.name, "decided_by"), (alert.name, "acknowledged_by"), (trail.name, "who")}
 
 
@@ -46,6 +48,8 @@ class Erasure(Scope):
     def forget_address(self, address: str, who: str, via: str, at: datetime, *, acts: bool = False) -> Erased:
         """Take a mail address out of this tenant's rows, in any case, with any `+tag`, and inside of longer texts.
 
+        Not out of mail that edges hold back, nor out of the settings published for them.
+
         acts: also where it says who decided, acknowledged or did what is in the trail. `compact` removes the rests.
         Raises UsageError where it is no address.
         """
@@ -55,7 +59,7 @@ class Erasure(Scope):
         changed: dict[str, int] = {}
         with self._write() as connection:
             for table in METADATA.sorted_tables:
-                if "tenant_id" in table.c:
+                if "tenant_id" in table.c and table.name not in _LEFT_ALONE:
                     passed = _Pass(connection, table, self._tenant, rewrite, acts)
                     deleted[table.name], changed[table.name] = passed.run()
             counts = {"rows": sum(deleted.values()) + sum(changed.values())}
@@ -142,7 +146,7 @@ class _Pass:
 
 def _summed(by_table: dict[str, int]) -> Forgotten:
     names = {"alert": "alerts", "delivery": "deliveries", "observation": "observations", "run": "runs",
-             "sender": "senders", "decision": "decisions", "trail": "trail"}  # fmt: skip
+             "sender": "senders", "decision": "decisions", "trail": "trail", "edge_line": "edges"}  # fmt: skip
     counts = dict.fromkeys((*names.values(), "others"), 0)
     for name, count in by_table.items():
         counts[names.get(name, "others")] += count

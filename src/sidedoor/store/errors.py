@@ -101,7 +101,16 @@ def _of_sqlite(cause: sqlite3.Error, place: str, said: str) -> SidedoorError:
 
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
-_GONE = ("08", "57P", "28", "3D", "57014", "53300", "55P03")  # connection, shutdown, login, database, time, lock
+_GONE = (
+    "08",
+    "57P",
+    "28",
+    "3D",
+    "57014",
+    "53300",
+    "55P03",
+    "25P03",
+)  # connection, shutdown, login, database, time, lock
 _NO_ROOM = ("53100", "53200")  # disk, memory
 _NO_RIGHT = ("42501", "25006")  # privilege, a server for reading only
 

@@ -222,6 +222,7 @@ class Forgotten:
     senders: int = 0
     decisions: int = 0
     trail: int = 0
+    edges: int = 0
     others: int = 0
 
     @property
@@ -252,3 +253,64 @@ class WebToken:
     token_hash: str
     body: Any
     expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMessage:
+    """A message that an edge holds back. recipients: whom it goes to once it is released.
+
+    envelope_sender: "" for the null reverse-path. edge: which one took it. content: its octets, None in lists.
+    """
+
+    id: str
+    received_at: datetime
+    envelope_sender: str
+    recipients: tuple[str, ...]
+    size: int
+    why: str
+    edge: str
+    smtputf8: bool = False
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSettings:
+    """The settings of a tenant for its edges, as `tenant.codec` writes them. version: rises with each change."""
+
+    version: int
+    at: datetime
+    who: str
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEdge:
+    """A process of an edge. settings: the version in force, 0 where they come from files. waiting: in its spools."""
+
+    name: str
+    began: datetime
+    seen_at: datetime
+    settings: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeCount:
+    """How many recipients one process of an edge decided on in a day (UTC), with this outcome and submission."""
+
+    edge: str
+    day: date
+    outcome: str
+    submission: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeLine:
+    """A line of an edge's decision log. seq: its number at this edge. number: rises with each line in the store."""
+
+    edge: str
+    seq: int
+    at: datetime
+    body: Any
+    number: int = 0

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, delete, func, or_, select
 
+from sidedoor.store.edges import forget_edges
 from sidedoor.store.model import Forgotten, Word
 from sidedoor.store.schema import alert, decision, delivery, observation, run, sender, trail
 from sidedoor.store.scope import Scope
@@ -18,7 +19,8 @@ class Retention(Scope):
         """Delete what was over before `before`; the trail only where `trail_before` says so.
 
         Alerts that recovered before, with their deliveries; observations and runs of before, but for the newest run;
-        senders not seen since, of whom nobody has said anything. Decisions are kept. `compact` removes the rests.
+        senders not seen since, of whom nobody has said anything; what edges reported. Decisions are kept, and
+        so is mail that edges hold back. `compact` removes the rests.
         """
         old = and_(alert.c.tenant_id == self._tenant, alert.c.recovered_at < before)
         with self._write() as connection:
@@ -36,6 +38,7 @@ class Retention(Scope):
                     connection, sender, sender.c.tenant_id == self._tenant, sender.c.last_seen < before,
                     ~self._said_something().exists(),
                 ),
+                edges=forget_edges(connection, self._tenant, before),
                 trail=0 if trail_before is None else _delete(
                     connection, trail, trail.c.tenant_id == self._tenant, trail.c.at < trail_before
                 ),

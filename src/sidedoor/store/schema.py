@@ -6,8 +6,6 @@ was deleted must not write into another.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -17,17 +15,19 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     UniqueConstraint,
     text,
 )
+from sqlalchemy.schema import SchemaItem
 
 from sidedoor.store.columns import Json, Key, Member, Moment, Words
 from sidedoor.store.model import DeliveryState, Occasion, Severity, Word
 
 VERSION_TABLE = "sidedoor_version"  # Alembic's own name may belong to another program in the same database
-REVISIONS = ("0001",)  # of the schema, the newest last
+REVISIONS = ("0001", "0002")  # of the schema, the newest last
 
 METADATA = MetaData(
     naming_convention={
@@ -43,7 +43,7 @@ def _of_tenant() -> Column[int]:
     return Column("tenant_id", Integer, ForeignKey("tenant.id", ondelete="CASCADE"), primary_key=True)
 
 
-def _numbered(name: str, *columns: Column[Any]) -> Table:
+def _numbered(name: str, *columns: SchemaItem) -> Table:
     """A table whose rows are numbered in the order they came."""
     return Table(
         name,
@@ -202,6 +202,75 @@ kept_value = Table(
     Column("name", Key, primary_key=True),
     Column("body", Json, nullable=False),
 )
+
+held_message = Table(
+    "held_message",
+    METADATA,
+    _of_tenant(),
+    Column("id", Key, primary_key=True),
+    Column("received_at", Moment, nullable=False),
+    Column("envelope_sender", Words, nullable=False),
+    Column("recipients", Json, nullable=False),
+    Column("smtputf8", Boolean, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("why", Words, nullable=False),
+    Column("edge", Words, nullable=False),
+    Column("released_at", Moment),
+    Column("taken_by", Key, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+STILL_HELD = held_message.c.released_at.is_(None)
+Index(
+    "held_message_oldest", held_message.c.tenant_id, held_message.c.received_at, held_message.c.id,
+    sqlite_where=STILL_HELD, postgresql_where=STILL_HELD,
+)  # fmt: skip
+IS_RELEASED = held_message.c.released_at.is_not(None)
+Index(
+    "held_message_released", held_message.c.tenant_id, held_message.c.taken_by,
+    sqlite_where=IS_RELEASED, postgresql_where=IS_RELEASED,
+)  # fmt: skip
+
+edge_settings = Table(
+    "edge_settings",
+    METADATA,
+    _of_tenant(),
+    Column("version", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("who", Words, nullable=False),
+    Column("body", Json, nullable=False),
+)
+
+edge = Table(
+    "edge",
+    METADATA,
+    _of_tenant(),
+    Column("name", Key, primary_key=True),
+    Column("began", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("settings", Integer, nullable=False),
+    Column("waiting", BigInteger, nullable=False),
+)
+
+edge_count = Table(
+    "edge_count",
+    METADATA,
+    _of_tenant(),
+    Column("day", Date, primary_key=True),
+    Column("edge", Key, primary_key=True),
+    Column("outcome", Key, primary_key=True),
+    Column("submission", Key, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
+
+edge_line = _numbered(
+    "edge_line",
+    Column("edge", Key, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("body", Json, nullable=False),
+    UniqueConstraint("tenant_id", "edge", "seq", name="uq_edge_line_once"),
+)
+Index("edge_line_newest", edge_line.c.tenant_id, edge_line.c.id)
 
 web_session = Table(
     "web_session",

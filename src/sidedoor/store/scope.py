@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, text, update
 
 from sidedoor.store.database import Database
 from sidedoor.store.errors import NotThereError
@@ -33,6 +33,24 @@ class Scope:
             turn = update(tenant).where(tenant.c.id == self._tenant).values(revision=tenant.c.revision + 1)
             if connection.execute(turn).rowcount == 0:
                 raise NotThereError(f"{self.domain}: the store no longer holds this tenant")
+            yield connection
+
+    @contextmanager
+    def _append(self) -> Iterator[Connection]:
+        """A transaction without a turn, for rows that one process writes and nobody decides by: what edges report.
+
+        It does not wait for a run of `watch`, nor does it make pages read anew what they have.
+        """
+        with self._database.write() as connection:
+            yield connection
+
+    @contextmanager
+    def _hand_over(self) -> Iterator[Connection]:
+        """The same, for one that waits for something else while it holds rows; whoever hangs meanwhile lets go."""
+        with self._append() as connection:
+            if not self._database.is_sqlite:
+                connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '60s'"))
             yield connection
 
     def revision(self) -> int:

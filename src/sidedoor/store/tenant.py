@@ -17,15 +17,19 @@ from sidedoor.store.changes import Applied, Changes
 from sidedoor.store.database import lock_space
 from sidedoor.store.decisions import Decisions, add_to_trail
 from sidedoor.store.deliveries import Deliveries, add_deliveries, hold, mark_needless
+from sidedoor.store.edges import Edges
 from sidedoor.store.erasure import Erasure
 from sidedoor.store.errors import RunningError, our_errors
+from sidedoor.store.held import HeldMessages
 from sidedoor.store.model import Alert, Baseline, TrailEntry
 from sidedoor.store.observations import Observations, Runs, Values, keep_values, note_end
 from sidedoor.store.retention import Retention
 from sidedoor.store.senders import Senders, drop_senders, keep_baseline, keep_senders
 
 
-class TenantStore(Decisions, Senders, Alerts, Deliveries, Observations, Runs, Values, Retention, Erasure):
+class TenantStore(
+    Decisions, Senders, Alerts, Deliveries, Observations, Runs, Values, HeldMessages, Edges, Retention, Erasure
+):
     """One tenant's part of a store, from `Store.tenant`."""
 
     def apply(self, changes: Changes) -> Applied:

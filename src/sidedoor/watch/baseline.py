@@ -83,6 +83,8 @@ def _spent(seen: SenderSight, sight: Sight) -> bool:
 def _fresh(known: KnownSender, seen: SenderSight) -> KnownSender:
     """What it is called and when it was seen; where it belongs stays as it was accepted."""
     now = known_as(seen)
+    if now == known:
+        return known
     return replace(
         known, id=now.id, name=now.name, assessment=now.assessment, messages=now.messages,
         last_seen=max(known.last_seen, now.last_seen),

@@ -23,7 +23,7 @@ def encode(baseline: Baseline) -> dict[str, Any]:
         "at": values_of(baseline.at),
         "closed_since": values_of(baseline.closed_since),
         "history_since": values_of(baseline.history_since),
-        "told": _sorted({source: values_of(when) for source, when in baseline.told.items()}),
+        "told": encode_told(baseline.told),
         "senders": [values_of(baseline.senders[key]) for key in sorted(baseline.senders)],
         "snapshot": values_of(baseline.snapshot),
         "domains": _sorted({name: values_of(row) for name, row in baseline.domains.items()}),
@@ -36,6 +36,16 @@ def encode(baseline: Baseline) -> dict[str, Any]:
 
 def _sorted(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: values[key] for key in sorted(values)}
+
+
+def encode_told(told: Mapping[str, datetime]) -> dict[str, Any]:
+    """`Baseline.told` alone."""
+    return _sorted({source: values_of(when) for source, when in told.items()})
+
+
+def decode_told(values: object) -> dict[str, datetime]:
+    """What `encode_told` was given; {} for None. Raises CodecError, TypeError, ValueError."""
+    return {} if values is None else {str(source): time_of(when) for source, when in members(values).items()}
 
 
 def decode(values: object) -> Baseline:
@@ -59,7 +69,7 @@ def _baseline(body: Mapping[str, Any]) -> Baseline:
         domains={str(name): domain_of(members(row)) for name, row in members(body["domains"]).items()},
         closed_since=_moment(body["closed_since"]),
         history_since=_moment(body["history_since"]),
-        told={str(source): time_of(when) for source, when in members(body["told"]).items()},
+        told=decode_told(body["told"]),
         tolerated=dict(_tolerated(members(row)) for row in _rows(body["tolerated"])),
     )
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import errno
+import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from sidedoor.errors import SidedoorError
+from sidedoor.errors import InputError, OutputError, SidedoorError, UnreachableError
 from sidedoor.report.words import count, iso
 from sidedoor.store.model import Alert, Severity
 from sidedoor.store.store import open_store
 from sidedoor.watch.house import keep_house
 from sidedoor.watch.live import tools_of
 from sidedoor.watch.run import Outcome, run
+from sidedoor.watch.standing import Standing, left_behind, standing_of
 from sidedoor.watch.tools import Tools
 from sidedoor.watch.workspace import Workspace, open_workspace
 
 Say = Callable[[str], None]
+_DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 _MARKS = {Severity.CRITICAL: "!!", Severity.SERIOUS: "!", Severity.WARNING: "*", Severity.INFO: "-"}
 
 
@@ -26,7 +32,8 @@ _MARKS = {Severity.CRITICAL: "!!", Severity.SERIOUS: "!", Severity.WARNING: "*",
 class Result:
     """What a run over one workspace came to, for people and programs. code: exit code, 0 where it worked.
 
-    incomplete: sentences about what could not be had.
+    incomplete: sentences about what could not be had. standing: how the tenant stands, after a failure as far as the
+    last answer tells. seconds: how long the run took.
     """
 
     tenant: str
@@ -42,7 +49,9 @@ class Result:
     sent: int = 0
     waiting: int = 0
     incomplete: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    standing: Standing = field(default_factory=Standing)
+    seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
         """`sidedoor/watch/1` (docs/contract.md)."""
@@ -60,6 +69,7 @@ class Result:
             "messages": {"sent": self.sent, "waiting": self.waiting},
             "incomplete": list(self.incomplete),
             "notes": list(self.notes),
+            **standing_json(self.standing),
         }
 
     def lines(self) -> list[str]:
@@ -90,6 +100,17 @@ def alert_json(alert: Alert) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def standing_json(standing: Standing) -> dict[str, Any]:
+    """How a tenant stands, for programs."""
+    return {
+        "reject_direct_send": standing.closed,
+        "readiness": standing.readiness or None,
+        "known_at": None if standing.known_at is None else iso(standing.known_at),
+        "history_until": None if standing.history_until is None else iso(standing.history_until),
+        "last_success": None if standing.last_success is None else iso(standing.last_success),
+    }
+
+
 class MakeTools(Protocol):
     """See `live.tools_of`."""
 
@@ -111,19 +132,55 @@ class Round:
             yield self.one(folder)
 
     def one(self, folder: Path) -> Result:
-        """One run. What goes wrong is in the result."""
-        result = Result(folder.name, str(folder))
+        """One run. What goes wrong is in the result, whatever it is."""
+        result, workspace, began = Result(folder.name, str(folder)), None, time.monotonic()
         try:
             workspace = open_workspace(folder)
             result = replace(result, tenant=workspace.name)
-            tools = self.tools(workspace, collect=self.collect, say=self.say)
-            with open_store(workspace.store_url) as store:
-                tenant = store.tenant(workspace.name)
-                outcome = run(workspace, tenant, tools)
-                keep_house(workspace, store, tenant, outcome)
-        except SidedoorError as error:
-            return replace(result, code=error.exit_code, error=str(error))
+            result = self._run(workspace, result)
+        except Exception as error:  # noqa: BLE001  # a fault of ours in one tenant's run is no reason to leave the others
+            result = _failed(result, workspace, error)
+        return replace(result, seconds=time.monotonic() - began)
+
+    def unfinished(self, folder: Path, error: Exception) -> Result:
+        """A run of which only this is known."""
+        try:
+            workspace = open_workspace(folder)
+        except SidedoorError:
+            return _failed(Result(folder.name, str(folder)), None, error)
+        return _failed(Result(workspace.name, str(folder)), workspace, error)
+
+    def _run(self, workspace: Workspace, result: Result) -> Result:
+        tools = self.tools(workspace, collect=self.collect, say=self.say)
+        with open_store(workspace.store_url) as store:
+            tenant = store.tenant(workspace.name)
+            outcome = run(workspace, tenant, tools)
+            keep_house(workspace, store, tenant, outcome)
         return _result(result, outcome)
+
+
+def _failed(result: Result, workspace: Workspace | None, error: Exception) -> Result:
+    """Why, and what is known of the tenant all the same. A store that does not answer is not asked a second time."""
+    code, why = said_of(error)
+    result = replace(result, code=code, error=why)
+    if workspace is not None:
+        with suppress(Exception):  # the first error is the one that people must read
+            standing, opened = left_behind(workspace, ask_store=not isinstance(error, UnreachableError))
+            return replace(result, standing=standing, open=opened)
+    return result
+
+
+def said_of(error: Exception) -> tuple[int, str]:
+    """Exit code and sentence of an error that ended a run."""
+    if isinstance(error, SidedoorError):
+        return error.exit_code, str(error)
+    if isinstance(error, OSError):
+        writing = error.errno in _DISK_IS_FULL
+        where = f"{error.filename}: " if error.filename else ""
+        return (OutputError if writing else InputError).exit_code, f"{where}{error.strerror or error}"
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in last)
+    return SidedoorError.exit_code, f"internal: {type(error).__name__}: {str(error)[:200]}{where}"
 
 
 def _result(result: Result, outcome: Outcome) -> Result:
@@ -143,11 +200,5 @@ def _result(result: Result, outcome: Outcome) -> Result:
             *(f"channel {name}: {why}" for name, why in sorted(told.troubles.items())),
         ),
         notes=tuple(outcome.notes),
+        standing=standing_of(outcome),
     )
-
-
-def settled(results: Sequence[Result]) -> str:
-    """One line about all of them."""
-    failed = sum(bool(result.error) for result in results)
-    alerts = sum(len(result.open) for result in results)
-    return f"{count(len(results), 'workspace')}: {failed} failed, {count(alerts, 'open alert')}"

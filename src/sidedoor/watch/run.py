@@ -6,16 +6,15 @@ next one goes on from what is on disk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sidedoor.errors import InputError, SidedoorError
 from sidedoor.store.changes import Changes, RunEnd
-from sidedoor.store.model import Alert, AlertFilter, Delivery
+from sidedoor.store.model import Alert, AlertFilter, Delivery, KnownSender
 from sidedoor.store.model import Baseline as KeptBaseline
 from sidedoor.store.tenant import TenantStore
-from sidedoor.tenant.codec import CodecError
 from sidedoor.watch import baseline_json, sight_json
 from sidedoor.watch.around import Around, look_around
 from sidedoor.watch.baseline import first, grown
@@ -25,7 +24,7 @@ from sidedoor.watch.lifecycle import Changes as AlertChanges
 from sidedoor.watch.lifecycle import ChannelRule, Rules, Standing, advance
 from sidedoor.watch.planning import replan, stale
 from sidedoor.watch.quiet import QuietError, QuietHours, parse_quiet
-from sidedoor.watch.seeing import Answer, answer_of, sight_of
+from sidedoor.watch.seeing import answer_of, sight_of
 from sidedoor.watch.sight import Baseline, Sight
 from sidedoor.watch.sight_json import Surroundings
 from sidedoor.watch.telling import Told, tell
@@ -34,6 +33,8 @@ from sidedoor.watch.workspace import Workspace
 
 SIGHT = "sight"
 """The store's value with what the last run saw beside senders and bounces."""
+TOLD = "told"
+"""The store's value with `Baseline.told` of the last run: it changes in every run, the rest of a baseline seldom."""
 _BACK = timedelta(minutes=1)
 _MOST_SAID = 100
 
@@ -98,7 +99,8 @@ def _run(workspace: Workspace, store: TenantStore, tools: Tools, outcome: Outcom
     now = outcome.started
     learned = learn(workspace, store, tools, now)
     around = look_around(workspace, store, learned.snapshot, now, tools.probe)
-    answer = answer_of(learned.report, learned.seen, store.known_senders(), store.decisions())
+    known = store.known_senders()
+    answer = answer_of(learned.report, learned.seen, known, store.decisions())
     surroundings = _surroundings(now, learned, around)
     sight = sight_of(answer, store.decisions(), surroundings, around.bounces)
     before = baseline_of(store)
@@ -113,7 +115,9 @@ def _run(workspace: Workspace, store: TenantStore, tools: Tools, outcome: Outcom
     _note(outcome, learned, around, sight)
     said = tuple(outcome.notes[:_MOST_SAID])
     end = RunEnd(number, max(now, tools.now()), "incomplete" if sight.untold else "done", said)
-    _apply(store, outcome, changed, answer, surroundings, None if after == before else after, end)
+    same = before is not None and replace(after, told=before.told) == before
+    senders = tuple(each for each in answer.known if known.get(each.key) != each)
+    _apply(store, outcome, changed, senders, surroundings, (after, same), end)
 
 
 def _surroundings(now: datetime, learned: Learned, around: Around) -> Surroundings:
@@ -136,10 +140,14 @@ def _note(outcome: Outcome, learned: Learned, around: Around, sight: Sight) -> N
 
 
 def _apply(  # noqa: PLR0917  # everything that one transaction writes
-    store: TenantStore, outcome: Outcome, changed: AlertChanges, answer: Answer, around: Surroundings,
-    after: Baseline | None, end: RunEnd,
+    store: TenantStore, outcome: Outcome, changed: AlertChanges, senders: tuple[KnownSender, ...],
+    around: Surroundings, baseline: tuple[Baseline, bool], end: RunEnd,
 ) -> None:  # fmt: skip
-    """Alerts, their messages, senders, baseline and the run's end: all of it or nothing."""
+    """Alerts, their messages, senders, baseline and the run's end: all of it or nothing.
+
+    senders: those that are not as they are kept. baseline: and whether it is as it is kept, but for `told`.
+    """
+    after, same = baseline
     before = {alert.id: alert for alert in store.open_alerts()}
     applied = store.apply(
         Changes(
@@ -150,9 +158,9 @@ def _apply(  # noqa: PLR0917  # everything that one transaction writes
             deliveries=changed.deliveries,
             needless=changed.needless,
             held=changed.held,
-            senders=answer.known,
-            baseline=None if after is None else KeptBaseline(after.at, baseline_json.encode(after)),
-            values={SIGHT: sight_json.encode(around)},
+            senders=senders,
+            baseline=None if same else KeptBaseline(after.at, baseline_json.encode(after)),
+            values={SIGHT: sight_json.encode(around), TOLD: baseline_json.encode_told(after.told)},
             end=end,
         )
     )
@@ -166,8 +174,9 @@ def baseline_of(store: TenantStore) -> Baseline | None:
     if kept is None:
         return None
     try:
-        return baseline_json.decode(kept.body)
-    except CodecError as error:
+        baseline = baseline_json.decode(kept.body)
+        return replace(baseline, told={**baseline.told, **baseline_json.decode_told(store.value(TOLD))})
+    except (ValueError, TypeError) as error:
         raise InputError(f"the baseline of {store.domain}", str(error), "what this version wrote") from error
 
 

@@ -69,12 +69,15 @@ class Workspace:
         """Held while a run writes. Raises UsageError where another run is under way."""
         lock = FileLock(self.folder / _LOCK)
         try:
-            with lock.acquire(timeout=0):
-                yield
+            lock.acquire(timeout=0)
         except Timeout as error:
             raise UsageError(f"{self.folder}: another run is under way in this workspace") from error
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be written ({error.strerror})") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
@@ -97,22 +100,58 @@ def from_environment(text: str, where: str) -> str:
 
 def open_workspace(folder: Path) -> Workspace:
     """The workspace in `folder`. Raises InputError."""
-    if not (folder / NAME).is_file():
+    try:
+        there = (folder / NAME).is_file()
+    except OSError as error:
+        raise InputError(str(folder), f"what cannot be read ({error.strerror})", "a workspace") from error
+    if not there:
         raise InputError(str(folder), f"no {NAME}", "a workspace; `sidedoor init DOMAIN` makes one")
     return Workspace(folder, read_settings(folder / NAME))
 
 
 def workspaces(folders: Iterable[Path]) -> list[Path]:
-    """The folders of all workspaces in `folders`: each is one, or holds some side by side. Raises InputError."""
-    found: list[Path] = []
+    """The folders of all workspaces in `folders`: each is one, or holds some side by side. Raises InputError.
+
+    One that cannot be looked into counts, so that its run says so: left out, it would look like a quiet tenant. So does
+    one of several `folders` that holds none (a disk that is not mounted); where none holds any, nothing can be done.
+    """
+    found: dict[Path, None] = {}
+    troubles = []
     for folder in folders:
-        below = [folder] if (folder / NAME).is_file() else sorted(path.parent for path in folder.glob(f"*/{NAME}"))
-        if not below:
-            raise InputError(
-                str(folder), "no workspace, and none below it", f"{WHAT}; `sidedoor init DOMAIN` makes one"
-            )
-        found += [path for path in below if path not in found]
-    return found
+        try:
+            found |= dict.fromkeys(_all_in(folder))
+        except InputError as error:
+            troubles.append(error)
+            found[folder] = None
+    if troubles and len(troubles) == len(found):
+        raise troubles[0]
+    return list(found)
+
+
+def _all_in(folder: Path) -> list[Path]:
+    below = [folder] if _is_one(folder) else [path for path in _inside(folder) if _is_one(path)]
+    if not below:
+        raise InputError(str(folder), "no workspace, and none below it", f"{WHAT}; `sidedoor init DOMAIN` makes one")
+    return below
+
+
+def _is_one(folder: Path) -> bool:
+    try:
+        (folder / NAME).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return folder.name != "lost+found" and not folder.name.startswith(".")
+    return True
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise InputError(str(folder), f"what cannot be read ({error.strerror})", "a folder of workspaces") from error
 
 
 def make_workspace(folder: Path, text: str) -> Workspace:

@@ -18,6 +18,7 @@ from sidedoor.edge.admin.quarantine_cmdlets import QuarantineCmdlets
 from sidedoor.edge.admin.settings import TenantFolder
 from sidedoor.edge.admin.state import Admin
 from sidedoor.edge.admin.traces import TraceIndex
+from sidedoor.edge.quarantine import open_spools
 from tests.audit.audit_kit import accepted_domain, connector, write_settings
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -44,7 +45,7 @@ class Twin:
         self.tenant, self.log = tenant, self.folder / "log.jsonl"
         self.admin = Admin(
             TOKEN, TenantFolder(tenant), TraceIndex(self.log, "mx.example", self.time),
-            QuarantineCmdlets(self.folder / "spool.db", self.time), self.time, Faults(self.faults),
+            QuarantineCmdlets(lambda: open_spools(self.folder), self.time), self.time, Faults(self.faults),
         )  # fmt: skip
 
     def time(self) -> datetime:

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -23,6 +24,24 @@ DUCKDB_VERSION: str = duckdb.__version__  # its hash of a value may differ from 
 # Peak of the whole process stays under 2 GiB at 10 million rows (benchmarks/audit_scale.py): DuckDB gets what
 # remains after Python, and spills the rest to `folder`.
 MEMORY_LIMIT_MB = 1100
+_LEAST_MB = 256
+
+
+@dataclass(slots=True)
+class _Share:
+    """What one process may take of the machine."""
+
+    memory: int = MEMORY_LIMIT_MB
+    threads: int = max(1, min(8, os.cpu_count() or 1))
+
+
+_share = _Share()
+
+
+def share_with(processes: int) -> None:
+    """From now on this process is one of so many that do the same: together they take what two would alone."""
+    _share.memory = max(_LEAST_MB, min(MEMORY_LIMIT_MB, 2 * MEMORY_LIMIT_MB // processes))
+    _share.threads = max(1, _share.threads // processes)
 
 
 class Database:
@@ -125,9 +144,9 @@ def open_database(scratch: Path, threads: int | None = None) -> Iterator[Databas
     with tempfile.TemporaryDirectory(prefix=".sidedoor-", dir=scratch) as folder:
         connection = duckdb.connect(":memory:")
         try:
-            connection.execute(f"SET memory_limit = '{MEMORY_LIMIT_MB}MB'")
+            connection.execute(f"SET memory_limit = '{_share.memory}MB'")
             connection.execute(f"SET temp_directory = {literal(Path(folder) / 'spill')}")
-            connection.execute(f"SET threads = {threads or max(1, min(8, os.cpu_count() or 1))}")
+            connection.execute(f"SET threads = {threads or _share.threads}")
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("SET enable_progress_bar = false")
             # Every join here has the small side on the right. DuckDB cannot count a CSV file beforehand and, left to

@@ -1,4 +1,4 @@
-"""The quarantine of the twin by the service's cmdlets, over the edge's spool.
+"""The quarantine of the twin by the service's cmdlets, over what the edge holds back.
 
 Source: Get-QuarantineMessage, Release-QuarantineMessage, Delete-QuarantineMessage
 (learn.microsoft.com/powershell/module/exchangepowershell).
@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from email import message_from_bytes
 from email.policy import compat32
-from pathlib import Path
 
 from sidedoor.edge.admin import values
-from sidedoor.edge.admin.errors import bad_parameter, missing, not_found, unavailable
+from sidedoor.edge.admin.errors import CmdletError, bad_parameter, missing, not_found, unavailable
 from sidedoor.edge.admin.export_file import Row
 from sidedoor.edge.admin.named import COMMON, iso
 from sidedoor.edge.admin.traces import trace_id
 from sidedoor.edge.admin.values import Check
+from sidedoor.edge.quarantine import Quarantine
 from sidedoor.edge.spool.model import Quarantined, SpoolError
-from sidedoor.edge.spool.store import Store
+from sidedoor.errors import SidedoorError
 
 _HEADER = 65_536
 _USUAL_PAGE, _MOST_PAGE = 100, 1_000
@@ -31,10 +31,10 @@ _GET: Mapping[str, Check] = {
 
 
 class QuarantineCmdlets:
-    """`spool` None: the edge keeps none, and the quarantine is empty."""
+    """`opens` gives None where there is nothing that could hold anything: the quarantine is empty then."""
 
-    def __init__(self, spool: Path | None, now: Callable[[], datetime]) -> None:
-        self._spool, self._now = spool, now
+    def __init__(self, opens: Callable[[], Quarantine | None], now: Callable[[], datetime]) -> None:
+        self._opens, self._now = opens, now
 
     def get(self, given: Mapping[str, object]) -> Sequence[Row]:
         """Get-QuarantineMessage: the newest first, 100 a page."""
@@ -45,7 +45,7 @@ class QuarantineCmdlets:
         if not isinstance(page, int) or page < 1:
             raise bad_parameter("Page", "The value must be 1 or greater.")
 
-        def rows(store: Store) -> Sequence[Row]:
+        def rows(store: Quarantine) -> Sequence[Row]:
             # The content is read of those that are shown alone: a message may have 150 MB.
             wanted = [each for each in reversed(list(store.quarantine())) if _is_wanted(each, found)]
             return [_row(store, each) for each in wanted[(page - 1) * size : page * size]]
@@ -67,14 +67,14 @@ class QuarantineCmdlets:
     def delete(self, given: Mapping[str, object]) -> Sequence[Row]:
         """Delete-QuarantineMessage -Identity."""
         found = values.checked(given, {"Identity": values.text, "HardDelete": values.truth, **COMMON})
-        return self._act(found, Store.delete)
+        return self._act(found, lambda store, name: store.delete(name))
 
-    def _act(self, found: Mapping[str, object], act: Callable[[Store, str], None]) -> Sequence[Row]:
+    def _act(self, found: Mapping[str, object], act: Callable[[Quarantine, str], None]) -> Sequence[Row]:
         identity = str(found.get("Identity") or "")
         if not identity:
             raise missing("Identity")
 
-        def run(store: Store) -> Sequence[Row]:
+        def run(store: Quarantine) -> Sequence[Row]:
             for each in store.quarantine():
                 if trace_id(each.id) == identity.lower():
                     if not found.get("WhatIf"):
@@ -82,20 +82,23 @@ class QuarantineCmdlets:
                     return []
             raise not_found("QuarantineMessage", identity)
 
-        if self._spool is None:
-            raise not_found("QuarantineMessage", identity)
-        return self._with(run)
+        return self._with(run, lambda: not_found("QuarantineMessage", identity))
 
-    def _with(self, run: Callable[[Store], Sequence[Row]]) -> Sequence[Row]:
-        if self._spool is None:
-            return []
+    def _with(
+        self, run: Callable[[Quarantine], Sequence[Row]], none: Callable[[], CmdletError] | None = None
+    ) -> Sequence[Row]:
+        """What `run` says of the quarantine; where there is none nothing, or the error that `none` makes."""
         try:
-            store = Store(self._spool)
+            store = self._opens()
+            if store is None:
+                if none is not None:
+                    raise none()
+                return []
             try:
                 return run(store)
             finally:
                 store.close()
-        except SpoolError as error:
+        except (SpoolError, SidedoorError) as error:
             raise unavailable(str(error)) from error
         except KeyError as error:  # released or deleted by somebody else meanwhile
             raise not_found("QuarantineMessage", trace_id(str(error.args[0]))) from error
@@ -120,7 +123,7 @@ def _names(wanted: object, addresses: Sequence[str]) -> bool:
     return not {str(each).lower() for each in wanted}.isdisjoint(each.lower() for each in addresses)
 
 
-def _row(store: Store, each: Quarantined) -> Row:
+def _row(store: Quarantine, each: Quarantined) -> Row:
     header = message_from_bytes(store.held(each.id).message.content[:_HEADER], policy=compat32)
     return {
         "Identity": trace_id(each.id), "ReceivedTime": iso(each.received_at), "SenderAddress": each.envelope_sender,

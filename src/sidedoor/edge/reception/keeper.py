@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from sidedoor.edge.delivery.notice import failure_notice
 from sidedoor.edge.interface import Action, Handled, Receipt, Recipient, Transaction
@@ -16,23 +17,39 @@ from sidedoor.edge.reception.treatment import Rules, Treatment, plain
 from sidedoor.edge.spool.model import Fate, Held, Kept, Outcome, SpoolError
 from sidedoor.edge.spool.spool import Spool
 from sidedoor.edge.trace import received
+from sidedoor.errors import UnreachableError
 from sidedoor.mail.address import Address
 from sidedoor.mail.reply import Reply
 from sidedoor.mailauth.authenticate import MessageAuthentication
 from sidedoor.mailauth.spf import SpfResult
 
 NO_ROOM = Reply(452, "4.3.1", "Insufficient system storage")  # RFC 5321 section 4.2.3
+AWAY = Reply(451, "4.3.0", "Message cannot be kept now, try again later")  # RFC 3463 section 3.4
+
+
+class Vault(Protocol):
+    """Holds messages back where several edges share them."""
+
+    async def hold(self, held: Sequence[Held]) -> None:
+        """Return when all of them are kept for good. Raises UnreachableError where they are not."""
+
+    async def unhold(self, ids: Iterable[str]) -> None:
+        """Take back what was just held, because its client is told 4yz."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """`rules` gives the transport rules in force, None where the tenant has none; `authenticator` None: not checked."""
+    """`rules` gives the transport rules in force, None where the tenant has none; `authenticator` None: not checked.
+
+    vault: where messages are held back; in the spool where there is none.
+    """
 
     spool: Spool
     hostname: str
     marks: Marks
     rules: Callable[[], Rules | None]
     authenticator: Authenticator | None = None
+    vault: Vault | None = None
 
     async def keep(self, transaction: Transaction) -> Receipt:
         """See `Keeper`."""
@@ -45,21 +62,33 @@ class Reception:
             reply = next(one.reply for one in treatments if one.reply is not None)
             return Receipt(reply, results, {one.recipient.address: _handled(one, "", found) for one in treatments})
         copies = list(_copies(transaction, treatments))
+        messages = [*_messages(copies), *self._notices(transaction, treatments, found)]
+        held = [Held(copy.message, copy.why) for copy in copies if copy.why is not None]
         try:
-            await self.spool.keep(
-                [
-                    *(copy.message for copy in copies if copy.why is None),
-                    *self._notices(transaction, treatments, found),
-                ],
-                [Held(copy.message, copy.why) for copy in copies if copy.why is not None],
-            )
+            await self._keep(messages, held)
         except SpoolError:
             return Receipt(NO_ROOM, results)
+        except UnreachableError:
+            return Receipt(AWAY, results)
         ids = {recipient: copy.message.id for copy in copies for recipient in copy.recipients}
         handled = {
             one.recipient.address: _handled(one, ids.get(one.recipient.address, ""), found) for one in treatments
         }
         return Receipt(Reply(250, "2.6.0", f"{transaction.id} Queued mail for delivery"), results, handled)
+
+    async def _keep(self, messages: Sequence[Kept], held: Sequence[Held]) -> None:
+        """All of it, or nothing that its client is not told of: the vault first, because it can take back."""
+        if self.vault is None or not held:
+            await self.spool.keep(messages, held)
+            return
+        await self.vault.hold(held)
+        if not messages:
+            return
+        try:
+            await self.spool.keep(messages)
+        except BaseException:
+            await self.vault.unhold(one.message.id for one in held)
+            raise
 
     def _relayed(self, transaction: Transaction) -> Iterator[Treatment]:
         """Copies of devices: one trace field, nothing else touched, so that their signatures stay whole."""

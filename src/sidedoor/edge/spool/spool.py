@@ -6,7 +6,7 @@ While one batch is being synced the next gathers, so the more clients wait the f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,6 +41,7 @@ class Spool:
         """Open the spool at `path`. Raises SpoolError."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._store = self._thread.submit(Store, path).result()
+        self.identity = self._store.identity
         self._most = most_in_batch
         self._pending: list[_Asked] = []
         self._writer: asyncio.Task[None] | None = None
@@ -117,6 +118,22 @@ class Spool:
     ) -> None:
         """See `Store.settle`."""
         await self._run(partial(self._store.settle, message_id, tuple(outcomes), next_attempt, tuple(notices)))
+
+    def prepare(self, message: Kept) -> None:
+        """See `Store.prepare`; for other threads than that of the event loop, which it would hold up."""
+        self._thread.submit(self._store.prepare, message).result()
+
+    def settle_arriving(self, asked: Iterable[str], own: Collection[str], now: datetime) -> None:
+        """See `Store.settle_arriving`; for other threads too."""
+        self._thread.submit(self._store.settle_arriving, asked, own, now).result()
+
+    async def arriving(self) -> list[str]:
+        """See `Store.arriving`."""
+        return await self._run(self._store.arriving)
+
+    async def is_empty(self) -> bool:
+        """See `Store.is_empty`."""
+        return await self._run(self._store.is_empty)
 
     async def count(self) -> int:
         """Messages in the spool."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,9 +30,14 @@ CREATE TABLE IF NOT EXISTS quarantine (
   id TEXT PRIMARY KEY, received_at REAL NOT NULL, envelope_sender TEXT NOT NULL, smtputf8 INTEGER NOT NULL,
   content BLOB NOT NULL, recipients TEXT NOT NULL, why TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS arriving (
+  id TEXT PRIMARY KEY, received_at REAL NOT NULL, envelope_sender TEXT NOT NULL, smtputf8 INTEGER NOT NULL,
+  content BLOB NOT NULL, recipients TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS itself (identity TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS due ON recipient (next_attempt);
 """
-_VERSION = 1
+_VERSION = 2  # 1 had no `arriving`: an edge of that version would leave what lies there for ever
 
 
 class Store:
@@ -45,12 +51,20 @@ class Store:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in {0, _VERSION}:
+            if version > _VERSION:
                 raise SpoolError(f"{path}: a spool of version {version}, expected {_VERSION}")
             self._db.executescript(_SCHEMA)
             self._db.execute(f"PRAGMA user_version = {_VERSION}")
+            self.identity = self._identity()
         except (sqlite3.Error, OSError) as error:
             raise SpoolError(f"{path}: cannot be used as a spool ({error})") from error
+
+    def _identity(self) -> str:
+        """The spool's name, made by chance when it was made: whoever opens it later is the same to the shared store."""
+        self._db.execute(
+            "INSERT INTO itself SELECT ? WHERE NOT EXISTS (SELECT 1 FROM itself)", (f"spool-{uuid.uuid4().hex}",)
+        )
+        return str(self._db.execute("SELECT identity FROM itself").fetchone()[0])
 
     def close(self) -> None:
         """Give the file back; what was kept stays."""
@@ -185,9 +199,37 @@ class Store:
         if not gone:
             raise KeyError(message_id)
 
+    def prepare(self, message: Kept) -> None:
+        """Keep a message that the shared store is about to hand over; nothing is done with it until `settle_arriving`.
+
+        Raises SpoolError.
+        """
+        with self._transaction():
+            row = (*_row(message), json.dumps(message.recipients))
+            self._db.execute("INSERT OR REPLACE INTO arriving VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def arriving(self) -> list[str]:
+        """Messages of `prepare` that are not settled, by id."""
+        return [name for (name,) in self._db.execute("SELECT id FROM arriving ORDER BY id")]
+
+    def settle_arriving(self, asked: Iterable[str], own: Collection[str], now: datetime) -> None:
+        """Let those of the `asked` that are the spool's `own` go on their way, due `now`, and drop the others."""
+        query = "SELECT received_at, envelope_sender, smtputf8, content, recipients FROM arriving WHERE id = ?"
+        with self._transaction():
+            for name in asked:
+                row = self._db.execute(query, (name,)).fetchone()
+                if row is not None and name in own:
+                    self._insert([Kept(name, now, row[1], tuple(json.loads(row[4])), row[3], bool(row[2]))])
+                self._db.execute("DELETE FROM arriving WHERE id = ?", (name,))
+
     def count(self) -> int:
         """Messages in the spool."""
         return int(self._db.execute("SELECT count(*) FROM message").fetchone()[0])
+
+    def is_empty(self) -> bool:
+        """Whether nothing lies in it: on its way, held back, or arriving."""
+        tables = ("message", "quarantine", "arriving")
+        return not any(self._db.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables)  # noqa: S608
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -164,6 +164,8 @@ def _datagram(place: Place, data: bytes, deadline: float) -> None:
 
 def _end(place: Place) -> tuple[int, Any]:
     if place.transport is Transport.LOCAL:
+        if not hasattr(socket, "AF_UNIX"):
+            raise OSError("this system has no sockets in folders; tcp, tls and udp work")
         return socket.AF_UNIX, place.path
     family, _, _, _, address = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_DGRAM)[0]
     return family, address

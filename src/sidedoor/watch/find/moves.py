@@ -50,16 +50,16 @@ def successors(sight: Sight, baseline: Baseline) -> Mapping[str, list[SenderSigh
 
     Only where the old one has stopped, and where no two of the baseline could be meant.
     """
+    strangers = [seen for seen in sight.senders if seen.key not in baseline.senders and _may_follow(seen)]
+    if not strangers:
+        return {}  # as in nearly every run
     habits: dict[tuple[str, str], set[str]] = {}
     old = {seen.key: seen for seen, _ in belonging(sight, baseline)}
     for seen in old.values():
         for habit in habits_of(seen):
             habits.setdefault(habit, set()).add(seen.key)
     found: dict[str, list[SenderSight]] = {}
-    for seen in sight.senders:
-        undecided = seen.key not in baseline.senders and seen.word not in DECIDED
-        if not undecided or seen.assessment is Verdict.SPOOFING or not uses_door(seen.sender):
-            continue
+    for seen in strangers:
         alike = {key for habit in habits_of(seen) for key in habits.get(habit, ())}
         if len(alike) > _MOST_ALIKE:
             continue  # a habit of so many tells nobody apart
@@ -67,6 +67,10 @@ def successors(sight: Sight, baseline: Baseline) -> Mapping[str, list[SenderSigh
         if len(moved) == 1:
             found.setdefault(moved[0], []).append(seen)
     return found
+
+
+def _may_follow(seen: SenderSight) -> bool:
+    return seen.word not in DECIDED and seen.assessment is not Verdict.SPOOFING and uses_door(seen.sender)
 
 
 def habits_of(seen: SenderSight) -> list[tuple[str, str]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import pairwise
 
 from sidedoor.audit.model import Verdict
@@ -38,10 +39,15 @@ class _Heirs:
     """Who goes on where a sender stopped, after its move was accepted: its habits, at one of its accepted places."""
 
     def __init__(self, sight: Sight) -> None:
-        self._by_habit: dict[tuple[str, str], list[SenderSight]] = {}
-        for seen in (each for each in sight.senders if each.assessment is not Verdict.SPOOFING):
+        self._sight = sight
+
+    @cached_property  # for the first that is silent; most runs have none
+    def _by_habit(self) -> Mapping[tuple[str, str], Sequence[SenderSight]]:
+        found: dict[tuple[str, str], list[SenderSight]] = {}
+        for seen in (each for each in self._sight.senders if each.assessment is not Verdict.SPOOFING):
             for habit in habits_of(seen):
-                self._by_habit.setdefault(habit, []).append(seen)
+                found.setdefault(habit, []).append(seen)
+        return found
 
     def of(self, old: SenderSight, known: KnownSender) -> bool:
         """Whether there is one; a neighbour behind the same address is none."""

@@ -1,7 +1,9 @@
-"""Decisions of the tenant's edges, read from their logs: the last ones, and those that came since.
+"""Decisions of the tenant's edges: the last ones, and those that came since.
 
-A cursor says how far each log was read. Logs are appended to and, now and then, begun anew (logrotate): another file
-under the same name is read from its start.
+They are read from the logs that the workspace names. A cursor says how far each log was read. Logs are appended to and,
+now and then, begun anew (logrotate): another file under the same name is read from its start.
+
+Where it names none they are what edges tell the store, which several of them share: not all of them on a busy day.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ _MOST_READ = 1 << 20  # octets of a log at once
 _MOST_FILES = 20
 _SCHEMA = "sidedoor/edge-log/1"
 _PLACE = re.compile(r"(\d{1,20}):(\d{1,20})")
+_NUMBER = re.compile(r"store:(\d{1,10})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +52,49 @@ class EdgeDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeProcess:
+    """A process of an edge that shares the store."""
+
+    name: Annotated[str, doc("Machine, worker, and digits by chance.")]
+    seen_at: Annotated[datetime, doc("When it said something last; it does so every few seconds.")]
+    settings: Annotated[int, doc("Version of the published settings in force there; 0: its own files.")]
+    waiting: Annotated[int, doc("Messages in its spools.")]
+
+
+@dataclass(frozen=True, slots=True)
 class EdgePage:
     """Decisions, the newest first."""
 
-    configured: Annotated[bool, doc("Whether the workspace's settings name a log.")]
+    configured: Annotated[bool, doc("Whether the settings name a log, or edges share the store.")]
     items: tuple[EdgeDecision, ...]
     unreadable: Annotated[int, doc("Lines that are no decision.")]
     cursor: Annotated[str, doc("For `after`: what comes later than this page.")]
+    edges: Annotated[tuple[EdgeProcess, ...], doc("Those that share the store and were seen within a day.")]
 
 
 def decisions(tenant: Tenant, after: str | None = None) -> EdgePage:
     """The last decisions, or those after a cursor, up to 100."""
+    edges = tuple(
+        EdgeProcess(each.name, each.seen_at, each.settings, each.waiting) for each in tenant.store.seen_edges()
+    )
+    named = bool(tenant.workspace.settings.edge.logs)
+    found, cursor = _of_logs(tenant, after) if named else _of_store(tenant, after)
+    items = sorted((each for each in found if each is not None), key=lambda each: each.time, reverse=True)
+    return EdgePage(named or bool(edges), tuple(items[:SHOWN]), found.count(None), cursor, edges)
+
+
+def _of_store(tenant: Tenant, after: str | None) -> tuple[list[EdgeDecision | None], str]:
+    last = _NUMBER.fullmatch(after or "")
+    lines = tenant.store.edge_lines(SHOWN, None if last is None else int(last[1]))
+    number = lines[0].number if lines else 0 if last is None else int(last[1])
+    return [_decision(line.body) for line in lines], f"store:{number}"
+
+
+def _of_logs(tenant: Tenant, after: str | None) -> tuple[list[EdgeDecision | None], str]:
     files = files_of(tenant)
     chunks = [_chunk(path, place) for path, place in zip(files, _places(after, len(files)), strict=True)]
-    found = [_decision(line) for chunk in chunks for line in chunk.lines]
-    items = sorted((each for each in found if each is not None), key=lambda each: each.time, reverse=True)
-    cursor = ",".join(f"{chunk.inode}:{chunk.offset}" for chunk in chunks)
-    return EdgePage(bool(tenant.workspace.settings.edge.logs), tuple(items[:SHOWN]), found.count(None), cursor)
+    found = [_decision(_row(line)) for chunk in chunks for line in chunk.lines]
+    return found, ",".join(f"{chunk.inode}:{chunk.offset}" for chunk in chunks)
 
 
 def files_of(tenant: Tenant) -> list[Path]:
@@ -116,13 +145,18 @@ def _start(place: tuple[int, int] | None, status: os.stat_result) -> int:
     return offset if inode == status.st_ino and offset <= status.st_size else 0
 
 
-def _decision(line: bytes) -> EdgeDecision | None:
+def _row(line: bytes) -> Any:
+    """None for a line that is no JSON."""
     try:
-        row = json.loads(line)
-        if row["schema"] != _SCHEMA:
-            return None
-        return _told(row)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _decision(row: Any) -> EdgeDecision | None:
+    try:
+        return _told(row) if row["schema"] == _SCHEMA else None
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

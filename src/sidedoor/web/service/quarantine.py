@@ -1,4 +1,7 @@
-"""What an edge of the tenant holds back: listed, viewed as text, released, deleted; each with its line in the trail."""
+"""What edges of the tenant hold back: listed, viewed as text, released, deleted; each with its line in the trail.
+
+It lies in the spools of an edge on this machine, and in the store where several edges share it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, TypeVar
 
+from sidedoor.edge.quarantine import Quarantine, SharedQuarantine, Together, open_spools
 from sidedoor.edge.spool.model import Quarantined, SpoolError
-from sidedoor.edge.spool.store import Store
 from sidedoor.store.model import TrailEntry
 from sidedoor.web.access.visitor import Visitor
 from sidedoor.web.problems import Problem
@@ -17,7 +20,6 @@ from sidedoor.web.service.describe import doc
 from sidedoor.web.service.mail_view import Field, Part, view_of
 from sidedoor.web.tenant import Tenant
 
-_FILE = "spool.db"
 _MOST = 1_000
 T = TypeVar("T")
 
@@ -38,7 +40,7 @@ class HeldRow:
 class HeldPage:
     """All of them, the oldest first, up to a bound."""
 
-    configured: Annotated[bool, doc("Whether the workspace's settings name an edge's spool.")]
+    configured: Annotated[bool, doc("Whether the settings name an edge's spool, or edges share the store.")]
     items: tuple[HeldRow, ...]
     total: int
 
@@ -55,18 +57,17 @@ class HeldMessage(HeldRow):
 
 
 def held(tenant: Tenant) -> HeldPage:
-    """The list; empty where no edge is named or its spool is not there yet. Raises Problem."""
-    if not tenant.workspace.settings.edge.spool:
-        return HeldPage(False, (), 0)
-    with _spool(tenant) as store:
-        rows = () if store is None else tuple(map(_row, store.quarantine()))
-    return HeldPage(True, rows[:_MOST], len(rows))
+    """The list; empty where there is no edge, or its spool is not there yet. Raises Problem."""
+    with _opened(tenant) as held:
+        rows = tuple(map(_row, held.quarantine()))
+    configured = bool(rows or tenant.workspace.settings.edge.spool or tenant.store.seen_edges())
+    return HeldPage(configured, rows[:_MOST], len(rows))
 
 
 def message(tenant: Tenant, message_id: str) -> HeldMessage:
     """One message for viewing. Raises Problem where it is not there (any more)."""
-    with _opened(tenant) as store:
-        found = _found(lambda: store.held(message_id))
+    with _opened(tenant) as held:
+        found = _found(lambda: held.held(message_id))
     seen, kept = view_of(found.message.content), found.message
     return HeldMessage(
         kept.id, kept.received_at, kept.envelope_sender, kept.recipients, len(kept.content), found.why, seen.fields,
@@ -75,25 +76,25 @@ def message(tenant: Tenant, message_id: str) -> HeldMessage:
 
 
 def release(tenant: Tenant, message_id: str, visitor: Visitor) -> None:
-    """Let it go on its way; the edge delivers it. Raises Problem."""
-    _act(tenant, message_id, visitor, "release", lambda store: store.release(message_id, tenant.clock()))
+    """Let it go on its way; an edge delivers it. Raises Problem."""
+    _act(tenant, message_id, visitor, "release", lambda held: held.release(message_id, tenant.clock()))
 
 
 def delete(tenant: Tenant, message_id: str, visitor: Visitor) -> None:
     """Delete it for good. Raises Problem."""
-    _act(tenant, message_id, visitor, "delete", lambda store: store.delete(message_id))
+    _act(tenant, message_id, visitor, "delete", lambda held: held.delete(message_id))
 
 
-def _act(tenant: Tenant, message_id: str, visitor: Visitor, what: str, act: Callable[[Store], None]) -> None:
+def _act(tenant: Tenant, message_id: str, visitor: Visitor, what: str, act: Callable[[Quarantine], None]) -> None:
     """The trail first: spool and store cannot change together, and nothing may be done that no line tells of."""
-    with _opened(tenant) as store:
-        of = _found(lambda: store.held(message_id))
+    with _opened(tenant) as held:
+        of = _found(lambda: held.held(message_id))
         about = {
             "envelope_sender": of.message.envelope_sender, "recipients": list(of.message.recipients), "why": of.why,
         }  # fmt: skip
         _note(tenant, visitor, what, message_id, about)
         try:
-            _found(lambda: act(store))
+            _found(lambda: act(held))
         except (Problem, SpoolError):
             _note(tenant, visitor, f"{what}-failed", message_id, {})
             raise
@@ -111,33 +112,21 @@ def _found(look: Callable[[], T]) -> T:
 
 
 @contextmanager
-def _opened(tenant: Tenant) -> Iterator[Store]:
-    with _spool(tenant) as store:
-        if store is None:
-            raise Problem(404, "No message is held back.")
-        yield store
-
-
-@contextmanager
-def _spool(tenant: Tenant) -> Iterator[Store | None]:
-    """The spool; None where there is none yet. Raises Problem where it cannot be used."""
+def _opened(tenant: Tenant) -> Iterator[Quarantine]:
+    """All that is held back for the tenant. Raises Problem where a spool cannot be used."""
     name = tenant.workspace.settings.edge.spool
-    path = tenant.workspace.path(name) if name else None
-    if path is not None and path.is_dir():
-        path /= _FILE
-    if path is None or not path.is_file():
-        yield None
-        return
     try:
-        store = Store(path)
+        spools = open_spools(tenant.workspace.path(name)) if name else None
     except SpoolError as error:
         raise Problem(503, "The edge's spool cannot be used.") from error
+    shared = SharedQuarantine(tenant.store)  # the trail is noted here
+    held = Together([*([] if spools is None else [spools]), shared])
     try:
-        yield store
+        yield held
     except SpoolError as error:
         raise Problem(503, "The edge's spool cannot be written.") from error
     finally:
-        store.close()
+        held.close()
 
 
 def _row(row: Quarantined) -> HeldRow:

@@ -1,0 +1,1 @@
+"""What is missing for which feature, on this machine and in a workspace. It looks; it changes nothing."""
