@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from sidedoor.edge.interface import DecisionRecord, Listener, Outcome, Recipient, Session
 from sidedoor.edge.log import JsonLog
 from sidedoor.mail.address import parse_address
@@ -44,10 +46,10 @@ def record(transaction: str) -> DecisionRecord:
 class Written:
     """A log of one process, written when `flush` is called."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, alone: bool = False) -> None:
         self.said: list[str] = []
         self._soon: list[Callable[[], None]] = []
-        self.log = JsonLog(path, self._soon.append, self.said.append)
+        self.log = JsonLog(path, self._soon.append, self.said.append, alone=alone)
 
     def write(self, *transactions: str) -> None:
         for each in transactions:
@@ -101,9 +103,19 @@ def test_who_is_in_the_middle_of_writing_is_not_taken_for_dead(tmp_path: Path) -
     assert transactions(path)[-1] == "b"
 
 
-def test_a_line_that_found_no_room_is_written_again_as_a_whole(tmp_path: Path) -> None:
+def test_who_writes_alone_mends_what_an_earlier_process_left(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    one = Written(path)
+    path.write_bytes(b'{"schema":"sidedoor/edge-l')
+    one = Written(path, alone=True)
+    one.write("a")
+    one.write("b")
+    assert transactions(path) == ["", "a", "b"]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_line_that_found_no_room_is_written_again_as_a_whole(tmp_path: Path, alone: bool) -> None:
+    path = tmp_path / "log.jsonl"
+    one = Written(path, alone=alone)
     one.write("a")
     line = path.stat().st_size
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

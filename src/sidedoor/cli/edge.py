@@ -189,7 +189,7 @@ class _Edge:
         wanted, say = self.wanted, self.say
         relay = parts.relay_of(wanted)
         current, shared = self._settings()
-        log: DecisionLog = parts.log_of(wanted.log, say)
+        log: DecisionLog = parts.log_of(wanted.log, say, alone=wanted.workers == 1)
         told = None if shared is None else shared.log(log)
         tempfail = wanted.on_undetermined == "tempfail"
         policy = Policy(self.hostname, current.get, told or log, wanted.audit_only, tempfail, relay)

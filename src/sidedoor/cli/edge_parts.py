@@ -177,14 +177,14 @@ def switches_of(given: Sequence[str]) -> Switches:
         raise UsageError(str(error)) from error
 
 
-def log_of(path: Path | None, say: Callable[[str], None]) -> DecisionLog:
-    """The decision log. Call it inside the event loop. Raises OutputError."""
+def log_of(path: Path | None, say: Callable[[str], None], *, alone: bool = False) -> DecisionLog:
+    """The decision log; `alone` where no other process writes it. Call it in the event loop. Raises OutputError."""
     from sidedoor.edge.log import JsonLog, NoLog
 
     if path is None:
         return NoLog()
     soon: Callable[[Callable[[], None]], object] = asyncio.get_running_loop().call_soon
-    return JsonLog(path, soon, say)
+    return JsonLog(path, soon, say, alone=alone)
 
 
 def transport_of(wanted: Wanted, hostname: str) -> Transport | None:

@@ -195,10 +195,16 @@ class JsonLog:
     """
 
     def __init__(
-        self, path: Path, soon: Callable[[Callable[[], None]], object], complain: Callable[[str], None]
+        self,
+        path: Path,
+        soon: Callable[[Callable[[], None]], object],
+        complain: Callable[[str], None],
+        *,
+        alone: bool = False,
     ) -> None:
-        """Open for appending; made readable for its owner alone. Raises OutputError."""
-        self._path, self._soon, self._complain = path, soon, complain
+        """Open for appending; made readable for its owner alone. alone: no other process writes. Raises OutputError."""
+        self._path, self._soon, self._complain, self._alone = path, soon, complain, alone
+        self._doubtful = True  # whether the file may end in the middle of a line
         self._lines = Lines()
         self._waiting: list[bytes] = []
         self._octets = self.lost = 0
@@ -233,10 +239,10 @@ class JsonLog:
         data = b"".join(self._waiting)
         if not data:
             return
-        mend = b"\n" if self._is_torn() else b""
+        mend = b"\n" if self._doubtful and self._is_torn() else b""
+        self._doubtful = True
         try:
-            with locked(self._file, LOCK_SH):
-                written = os.write(self._file, mend + data) - len(mend)
+            written = self._append(mend + data) - len(mend)
         except OSError as error:
             self._fail(error.strerror or str(error))
             return
@@ -245,8 +251,14 @@ class JsonLog:
         if rest:
             self._fail("no room for all of them")
         else:
-            self._failing = False
+            self._failing, self._doubtful = False, not self._alone
         self._waiting, self._octets = [rest] if rest else [], len(rest)
+
+    def _append(self, data: bytes) -> int:
+        if self._alone:
+            return os.write(self._file, data)
+        with locked(self._file, LOCK_SH):
+            return os.write(self._file, data)
 
     def _fail(self, why: str) -> None:
         if not self._failing:
@@ -272,7 +284,7 @@ class JsonLog:
             self._complain(str(error))
             return
         os.close(self._file)
-        self._file = fresh
+        self._file, self._doubtful = fresh, True
 
     def close(self) -> None:
         """See `DecisionLog`."""
