@@ -100,7 +100,8 @@ def run(path: Path, figures: Path, *, quick: bool, timeout: float, say: Callable
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            env=os.environ | {FIGURES: str(figures), "PYTHONUNBUFFERED": "1"},
+            # An empty PYTHONDONTWRITEBYTECODE is none: modules are compiled once, as those of an installed package are.
+            env=os.environ | {FIGURES: str(figures), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""},
             start_new_session=True,
         ),
         say,

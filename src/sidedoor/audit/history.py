@@ -32,12 +32,9 @@ from sidedoor.audit.discover import Inputs
 from sidedoor.audit.engine.columns import load_classes
 from sidedoor.audit.engine.database import DUCKDB_VERSION, Database, open_database
 from sidedoor.audit.engine.days import UNDATED, bring_home, records_tenants, split
-from sidedoor.audit.engine.derive import Part, derive, kept_tables, write_index
 from sidedoor.audit.engine.erase import erase
 from sidedoor.audit.engine.kept import KeptHistory
 from sidedoor.audit.engine.kept_days import KeptDays
-from sidedoor.audit.engine.portable.combine import combine
-from sidedoor.audit.engine.portable.duckdb import DuckDBEngine
 from sidedoor.audit.engine.staging import Staged, Stager
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.listed import ListedSender
@@ -199,6 +196,9 @@ class History:
         return tuple(dict.fromkeys(day.name for day in done))
 
     def _derive(self, day: Path, fingerprint: str) -> None:
+        # Ibis takes a fifth of a second to import, and most runs have nothing to derive.
+        from sidedoor.audit.engine.derive import Part, derive
+
         self._progress.step(f"reading the day {day.name}")
         parts = sorted(day.glob("*.part.parquet"))
         listed = self._options.listed_sender or self._kinds()
@@ -239,6 +239,10 @@ class History:
             return self._assess(database, found, beside, out)
 
     def _assess(self, database: Database, found: Inputs, beside: Beside, out: Path) -> Assessed:
+        from sidedoor.audit.engine.derive import kept_tables, write_index
+        from sidedoor.audit.engine.portable.combine import combine
+        from sidedoor.audit.engine.portable.duckdb import DuckDBEngine
+
         options, days = self._options, self.days()
         rule = compile_rule(beside.snapshot, options.switches)
         seen = combine(DuckDBEngine(database), rule, self._classes, kept_tables(database, days))

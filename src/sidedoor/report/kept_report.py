@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sidedoor.audit.model import Reason, Sender, Verdict
@@ -20,6 +21,9 @@ NAME = "report.json"
 _EXPECTED = f"the {NAME} of an audit ({SCHEMA_NAME}); audit again to make one"
 _MOST_BYTES = 1 << 30
 T = TypeVar("T")
+Daily = Mapping[str, Mapping[date, int]]
+_NO_COUNTS: Mapping[date, int] = MappingProxyType({})
+_NO_DAYS: Daily = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,9 @@ class KeptReport:
     state: str
 
 
-def read(folder: Path) -> KeptReport:
-    """Read the report in a folder. Raises InputError."""
-    return read_body(folder, _kept)
+def read(folder: Path, daily: Daily = _NO_DAYS) -> KeptReport:
+    """Read the report in a folder. daily: sender's id -> its messages by day, kept elsewhere. Raises InputError."""
+    return read_body(folder, lambda body: _kept(body, daily))
 
 
 def read_body(folder: Path, convert: Callable[[Mapping[str, Any]], T]) -> T:
@@ -55,9 +59,9 @@ def read_body(folder: Path, convert: Callable[[Mapping[str, Any]], T]) -> T:
         ) from error
 
 
-def _kept(body: Mapping[str, Any]) -> KeptReport:
+def _kept(body: Mapping[str, Any], daily: Daily) -> KeptReport:
     state = str(body["readiness"]["state"])
-    return KeptReport(senders_of(body["senders"]), time_of(body["generated_at"]), window_of(body), state)
+    return KeptReport(senders_of(body["senders"], daily), time_of(body["generated_at"]), window_of(body), state)
 
 
 def window_of(body: Mapping[str, Any]) -> tuple[datetime, datetime] | None:
@@ -84,7 +88,7 @@ def _known(row: Mapping[str, Any], key: str) -> str | None:
 
 def _texts(row: Mapping[str, Any], key: str) -> tuple[str, ...]:
     values = row[key]
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+    if not isinstance(values, list) or set(map(type, values)) - {str}:
         raise TypeError(f"{key} is no list of texts")
     return tuple(values)
 
@@ -105,27 +109,31 @@ def _number(row: Mapping[str, Any], key: str) -> float:
 
 def _results(row: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     found = row["authentication"]
-    return {name: {result: _count(counts, result) for result in counts} for name, counts in found.items()}
+    for counts in found.values():
+        for result in counts:
+            _count(counts, result)
+    return {name: dict(counts) for name, counts in found.items()}
 
 
 def _reason(row: Mapping[str, Any]) -> Reason:
-    return _one_reason(_text(row, "id"), _text(row, "text"), _number(row, "weight"))
+    return _one_reason(row["id"], row["text"], row["weight"])
 
 
-@lru_cache(10_000)  # thousands of senders share a few hundred
-def _one_reason(name: str, text: str, weight: float) -> Reason:
-    return Reason(name, text, weight)
+@lru_cache(10_000, typed=True)  # thousands of senders share a few hundred
+def _one_reason(name: object, text: object, weight: object) -> Reason:
+    row = {"id": name, "text": text, "weight": weight}
+    return Reason(_text(row, "id"), _text(row, "text"), _number(row, "weight"))
 
 
-def senders_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Sender, ...]:
+def senders_of(rows: Iterable[Mapping[str, Any]], daily: Daily = _NO_DAYS) -> tuple[Sender, ...]:
     """`senders`, no id twice. Raises TypeError, ValueError, KeyError or AttributeError."""
-    found = tuple(map(_sender, rows))
+    found = tuple(_sender(row, daily) for row in rows)
     if len({sender.id for sender in found}) != len(found):
         raise ValueError("two senders have the same id")
     return found
 
 
-def _sender(row: Mapping[str, Any]) -> Sender:
+def _sender(row: Mapping[str, Any], daily: Daily) -> Sender:
     """Raises TypeError, ValueError, KeyError or AttributeError where it is not as the report's schema has it."""
     return Sender(
         id=_text(row, "id"),
@@ -151,4 +159,5 @@ def _sender(row: Mapping[str, Any]) -> Sender:
         header_from=_texts(row, "header_from"),
         product=_known(row, "product"),
         claims_product=_known(row, "claims_product"),
+        daily=daily.get(row["id"], _NO_COUNTS),
     )

@@ -66,7 +66,9 @@ def merged(known: Iterable[KnownSender], key: str, into: str) -> tuple[KnownSend
     return tuple(rows[name] for name in sorted(rows))
 
 
-def _bounded(first: Iterable[Place], then: Iterable[Place]) -> frozenset[Place]:
+def _bounded(first: frozenset[Place], then: frozenset[Place]) -> frozenset[Place]:
+    if first <= then and len(then) <= MOST_PLACES:
+        return then  # nothing new, as in nearly every run
     ordered = dict.fromkeys([*sorted(first), *sorted(then)])
     return frozenset(list(ordered)[:MOST_PLACES])
 
@@ -176,7 +178,7 @@ class _Matching:
             id=identity,
             name=sender.name,
             assessment=sender.assessment.value,
-            places=_bounded(places, before.places if before else ()),
+            places=_bounded(places, before.places if before else frozenset()),
             first_seen=min(sender.first_seen, before.first_seen) if before else sender.first_seen,
             last_seen=max(sender.last_seen, before.last_seen) if before else sender.last_seen,
             messages=sender.messages,

@@ -150,6 +150,9 @@ def in_force(workspace: Workspace) -> tuple[KeptReport | None, Seen | None]:
     try:
         with workspace.publishing():
             seen = seen_file.read(workspace.report)
-            return (None, None) if seen is None else (kept_report.read(workspace.report), seen)
+            if seen is None:
+                return None, None
+            daily = {name: one.daily for name, one in seen.senders.items()}
+            return kept_report.read(workspace.report, daily), seen
     except InputError:
         return None, None

@@ -70,7 +70,8 @@ def sight_of(
 
 def _sender(sender: Sender, key: str, decisions: Mapping[str, Decision], seen: Seen) -> SenderSight:
     said, told = decisions.get(key, _NOT_SAID), seen.senders.get(sender.id, _NOTHING)
-    sender = replace(sender, daily=told.daily)  # which report.json does not have
+    if sender.daily is not told.daily:  # report.json does not have it
+        sender = replace(sender, daily=told.daily)
     return SenderSight(key, sender, said.assessment, told.places, told.blocked, told.last_blocked, said.method)
 
 
