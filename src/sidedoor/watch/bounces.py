@@ -12,14 +12,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sidedoor.errors import InputError
 from sidedoor.evidence.bounces import Bounce, Kind, read_mail
 from sidedoor.evidence.record import RejectedRow
-from sidedoor.exchange.mailbox import Letter, Mailbox, Place
 from sidedoor.mail.fact import Unknown
 from sidedoor.report.atomic import cannot_write, partial_of
 from sidedoor.watch.sight import BounceSight
+
+if TYPE_CHECKING:  # HTTP takes long to import, and most runs ask no mailbox
+    from sidedoor.exchange.mailbox import Letter, Mailbox, Place
 
 SCHEMA = "sidedoor/mailbox-state/1"
 FIRST_REACH = timedelta(days=30)
@@ -41,6 +44,8 @@ def fetch_bounces(mailbox: Mailbox, folder: Path, now: datetime) -> Fetched:
 
     Raises RefusedError, UnreachableError with everything kept that has come; InputError, OutputError.
     """
+    from sidedoor.exchange.mailbox import Place
+
     state = folder / _STATE
     key = f"{mailbox.address.lower()}/{mailbox.folder.lower()}"
     places = _places(state)
@@ -102,6 +107,8 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _places(state: Path) -> dict[str, Place]:
+    from sidedoor.exchange.mailbox import Place
+
     try:
         if not state.exists():
             return {}

@@ -18,9 +18,8 @@ from sidedoor.store.model import Observation
 from sidedoor.tenant.snapshot import TenantSnapshot
 from sidedoor.watch.around import PROBE, Probe
 from sidedoor.watch.channels.settings import Surroundings, read_channels
-from sidedoor.watch.collecting import collector
 from sidedoor.watch.kinds import KINDS
-from sidedoor.watch.tools import Tools
+from sidedoor.watch.tools import Collector, Tools
 from sidedoor.watch.workspace import Workspace
 
 Say = Callable[[str], None]
@@ -35,10 +34,17 @@ def tools_of(workspace: Workspace, *, collect: bool, say: Say) -> Tools:
     return Tools(
         resolver,
         read_channels({"channels": settings.alerts.channels}, around),
-        collector(say) if collect and settings.collect.tenant_id else None,
+        _collector(say) if collect and settings.collect.tenant_id else None,
         _prober(workspace, resolver, zones=bool(zones)),
         say=say,
     )
+
+
+def _collector(say: Say) -> Collector:
+    # Whoever lays exports into the inbox needs nothing that talks to the service.
+    from sidedoor.watch.collecting import collector
+
+    return collector(say)
 
 
 def _prober(workspace: Workspace, resolver: Resolver, *, zones: bool) -> Probe:

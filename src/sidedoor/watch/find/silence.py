@@ -20,6 +20,7 @@ from sidedoor.watch.kinds import Kind
 from sidedoor.watch.sight import Baseline, ReportedSight, SenderSight, Sight, Thresholds
 
 _WEEKEND, _FORTNIGHT = 3, 14
+_SOON = timedelta(days=2)  # no patience is shorter than a full day, so nobody is silent before
 
 
 def find(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> Iterator[Finding]:
@@ -27,8 +28,9 @@ def find(sight: Sight, baseline: Baseline, thresholds: Thresholds) -> Iterator[F
     if sight.history_until is None:
         return
     new, refused, heirs, taken = successors(sight, baseline), bounced(sight), _Heirs(sight), attributed(sight)
+    heard = known_until(sight) - _SOON
     for seen, known in belonging(sight, baseline):
-        if seen.key in refused or not _expected(seen, taken):
+        if seen.sender.last_seen > heard or seen.key in refused or not _expected(seen, taken):
             continue
         for finding in _silent(seen, sight, baseline, thresholds):
             if not any(news(seen, known, new.get(seen.key, []))) and not heirs.of(seen, known):
