@@ -40,14 +40,14 @@ release: $(STAMPS)/venv ## build wheel, sdist, SBOM and checksums into build/dis
 	@$(BIN)/python scripts/release.py
 
 test: $(STAMPS)/dev $(STAMPS)/apt ## run all tests
-	@$(BIN)/python -m pytest -n 2 -rs
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup -rs
 
 check: $(STAMPS)/dev $(STAMPS)/apt ## format, lint, types, import contracts, tests; leaves the tree clean
 	$(BIN)/ruff format --check src tests benchmarks scripts
 	$(BIN)/ruff check src tests benchmarks scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 -rs
+	$(BIN)/python -m pytest -n 3 --dist loadgroup -rs
 	@bash scripts/clean_tree.sh
 
 format: $(STAMPS)/dev ## let ruff format and mend what it can

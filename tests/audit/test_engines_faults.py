@@ -18,6 +18,9 @@ from sidedoor.cli.main import main
 from tests.audit.audit_kit import v2_file, v2_row, write_settings
 from tests.audit.engines_kit import SPARK, audited, needs_spark, random_records, write_place
 
+# One after another: each JVM may take gigabytes.
+pytestmark = pytest.mark.xdist_group("spark")
+
 ENGINES = ["duckdb", pytest.param(SPARK, marks=needs_spark)]
 
 

@@ -22,7 +22,7 @@ from sidedoor.audit.answer import Beside, accepted_of
 from sidedoor.audit.classes import classes_of
 from sidedoor.audit.discover import Inputs, discover
 from sidedoor.audit.engine.kept import open_kept
-from sidedoor.audit.history import History, kept_days
+from sidedoor.audit.history import History, days_of, kept_days
 from sidedoor.audit.model import Audit
 from sidedoor.audit.run import AuditOptions, Silent, audit, reports_of
 from sidedoor.demo.make import make
@@ -272,3 +272,10 @@ def test_no_history_is_an_error_and_not_an_empty_answer(small: tuple[Tenant, Pat
     history.settle()
     with pytest.raises(InputError, match="no mail history"):
         tenant.assessed(history, folder / "out")
+
+
+def test_scratch_of_another_thread_is_no_day(tmp_path: Path) -> None:
+    for name in ("2026-10-01", ".sidedoor-x", "sources"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.message-trace-v2.part.parquet").touch()
+    assert [day.name for day in days_of(tmp_path)] == ["2026-10-01"]

@@ -338,7 +338,9 @@ class History:
 
 def days_of(folder: Path) -> list[Path]:
     """The folders of days that hold records, in order."""
-    return sorted(path for path in folder.iterdir() if path.name != "sources" and any(path.glob("*.part.parquet")))
+    # What begins with a dot is scratch of a thread beside this one, and may be gone a moment later.
+    named = [path for path in folder.iterdir() if path.name != "sources" and not path.name.startswith(".")]
+    return sorted(path for path in named if any(path.glob("*.part.parquet")))
 
 
 @contextmanager
