@@ -63,11 +63,12 @@ def kills(url: str) -> list[bool]:
             return seen
 
 
-def apply_and_die(url: str, number: int, statements: int) -> None:
-    """Never returns. The statement after so many, BEGIN and COMMIT among them, is the last thing that is tried."""
-    store = open_store(url)
-    tenant = store.tenant(DOMAIN)
-    left = statements
+def die_after(steps: int, store: Store) -> Callable[..., None]:
+    """This process is killed before the next statement or commit of the store after so many.
+
+    What is returned counts as one when it is called: for steps of somebody else's.
+    """
+    left = steps
 
     def count(*_: Any) -> None:
         nonlocal left
@@ -77,6 +78,14 @@ def apply_and_die(url: str, number: int, statements: int) -> None:
 
     event.listen(store._database.engine, "before_cursor_execute", count)
     event.listen(store._database.engine, "commit", count)
+    return count
+
+
+def apply_and_die(url: str, number: int, statements: int) -> None:
+    """Never returns. The statement after so many, BEGIN and COMMIT among them, is the last thing that is tried."""
+    store = open_store(url)
+    tenant = store.tenant(DOMAIN)
+    die_after(statements, store)
     tenant.apply(everything(number))
     os._exit(0)
 

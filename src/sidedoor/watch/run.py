@@ -99,10 +99,10 @@ def _run(workspace: Workspace, store: TenantStore, tools: Tools, outcome: Outcom
     now = outcome.started
     learned = learn(workspace, store, tools, now)
     around = look_around(workspace, store, learned.snapshot, now, tools.probe)
-    known = store.known_senders()
-    answer = answer_of(learned.report, learned.seen, known, store.decisions())
+    known, decisions = store.known_senders(), store.decisions()
+    answer = answer_of(learned.report, learned.seen, known, decisions)
     surroundings = _surroundings(now, learned, around)
-    sight = sight_of(answer, store.decisions(), surroundings, around.bounces)
+    sight = sight_of(answer, decisions, surroundings, around.bounces)
     before = baseline_of(store)
     baseline = before or first(sight)
     thresholds = workspace.settings.alerts.thresholds

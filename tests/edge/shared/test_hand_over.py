@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -17,6 +16,7 @@ from sidedoor.edge.spool.store import Store as Spool
 from sidedoor.store.model import HeldMessage
 from sidedoor.store.store import Store, open_store
 from sidedoor.store.tenant import TenantStore
+from tests.store.child import die_after
 from tests.store.postgres import Postgres
 from tests.store.store_kit import DOMAIN, HOUR, NOW, held
 
@@ -101,27 +101,12 @@ def test_what_has_no_room_stays_for_others(store: Store, tmp_path: Path) -> None
     assert in_spool(full) == []
 
 
-def die_after(steps: int, store: Store, spool: Spool) -> None:
-    """This process is killed before the next step after so many: a statement or a commit on either side."""
-    left = steps
-
-    def count(*_: object) -> None:
-        nonlocal left
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        left -= 1
-
-    event.listen(store._database.engine, "before_cursor_execute", count)
-    event.listen(store._database.engine, "commit", count)
-    spool._db.set_trace_callback(count)
-
-
 def killed(url: str, path: Path, steps: int) -> bool:
     """Hand over in a process that is killed; False where it came to its end."""
     if (pid := os.fork()) == 0:
         store, spool = open_store(url), Spool(path)
         tenant = store.tenant(DOMAIN)
-        die_after(steps, store, spool)
+        spool._db.set_trace_callback(die_after(steps, store))
         hand_over(tenant, spool)
         os._exit(0)
     return os.WIFSIGNALED(os.waitpid(pid, 0)[1])
