@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from sidedoor.edge.interface import DecisionLog, DecisionRecord
 from sidedoor.edge.log import as_json
 from sidedoor.edge.settings import Settings
-from sidedoor.edge.shared.link import AwayError, Link
+from sidedoor.edge.shared.link import Link
 from sidedoor.store.model import EdgeCount, EdgeLine, SeenEdge
 
 _MOST_LINES = 100  # at a time
@@ -71,24 +71,26 @@ class Reporter:
 
     async def tell(self) -> None:
         """Also how it is found out that the store is back. Raises AwayError; what was to be told waits then."""
-        counts, lines = self._due()
         waiting = await self._waiting()
         seen = SeenEdge(self._name, self._began, datetime.now(UTC), self._settings().version, waiting)
-        self._log.changed.clear()
+        counts, lines = self._take()
         try:
             await self._link.call(lambda tenant: tenant.report_edge(seen, counts, lines), look=True)
-        except AwayError:
+        except BaseException:  # being stopped too: the last word tells it then
             self._log.changed.update((each.day, each.outcome, each.submission) for each in counts)
             raise
         while self._log.lines and lines and self._log.lines[0][0] <= lines[-1].seq:
             self._log.lines.popleft()
         await self._sweep()
 
-    def _due(self) -> tuple[list[EdgeCount], list[EdgeLine]]:
+    def _take(self) -> tuple[list[EdgeCount], list[EdgeLine]]:
+        """What to tell. Nothing is awaited between reading what changed and forgetting it: a decision in between would
+        be told only when the next of its kind is made."""
         counts = [EdgeCount(self._name, *key, self._log.counts[key]) for key in sorted(self._log.changed)]
         lines = [
             EdgeLine(self._name, seq, record.recipient.decided_at, as_json(record)) for seq, record in self._log.lines
         ]
+        self._log.changed.clear()
         return counts, lines
 
     async def _sweep(self) -> None:
