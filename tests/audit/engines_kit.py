@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 import shutil
 from collections import Counter
@@ -25,6 +26,8 @@ needs_spark = pytest.mark.skipif(
     reason="Spark needs Java and PySpark: apt-get install default-jre-headless, pip install 'sidedoor[spark]'",
 )
 SPARK = "spark:local[2]"
+# The few rows of a test are not worth the JVM's optimising compiler, which would take half of the time.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 _ARROW = {
     "string": pa.string(), "int32": pa.int32(), "int64": pa.int64(), "boolean": pa.bool_(),
     "timestamp(6)": pa.timestamp("us"),

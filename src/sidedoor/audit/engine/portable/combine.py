@@ -65,7 +65,7 @@ def combine(engine: Engine, rule: Rule, classes: Classes, tables: Derived, most_
     wanted = engine.keep("wanted", _wanted(tables.flows, decisions))
     heaviest = engine.rows(_heaviest(wanted, most_flows))
     numbered = [(flow, *row[1:]) for flow, row in enumerate(heaviest, start=1)]
-    flow_ids = engine.keep("flow_ids", _flow_ids(wanted, _numbers(engine, wanted, heaviest), most_flows))
+    flow_ids = engine.define("flow_ids", _flow_ids(wanted, _numbers(engine, wanted, heaviest), most_flows))
     profile = engine.keep("flow_profile", _flow_profile(tables.profile, flow_ids))
     profiles = _profiles(engine, profile)
     recipients: dict[int, int] = dict(engine.rows(_recipient_counts(tables.recipients, flow_ids)))

@@ -48,25 +48,28 @@ def identified(events: ir.Table, division: Division, identify: Identify) -> ir.T
 def derive_tables(engine: Engine, events: ir.Table, division: Division) -> Derived:
     """The small tables of identified events."""
     profiled = engine.keep("profiled", _profiled(events))
+    results = engine.keep("results", _results(profiled))
     return Derived(
-        keys=_keys(events, division),
+        keys=_keys(events, division, engine.identify),
         clients=_clients(events),
-        logins=_logins(events),
+        logins=_logins(profiled),
         flows=_flows(profiled),
-        profile=_profile(profiled),
+        profile=_profile(profiled, results),
         recipients=_recipients(profiled, engine.identify),
     )
 
 
 @remembered
-def _keys(events: ir.Table, division: Division) -> ir.Table:
+def _keys(events: ir.Table, division: Division, identify: Identify) -> ir.Table:
     dated = events.mutate(day=events.received_at.date())
-    return dated.group_by(*KEY, "key_hash", "day").agg(
+    counted = dated.group_by(*KEY, "day").agg(
         n=dated.count(),
         strangers=count_where(dated, is_stranger(dated, division)),
         first=dated.received_at.min(),
         last=dated.received_at.max(),
     )
+    # Of few groups, not of each message.
+    return counted.mutate(key_hash=identify(*(counted[name] for name in KEY)))
 
 
 @remembered
@@ -76,22 +79,24 @@ def _clients(events: ir.Table) -> ir.Table:
 
 
 @remembered
-def _logins(events: ir.Table) -> ir.Table:
-    own = events.filter(ibis.coalesce(events.env_class, events.listed_class) <= FIRST_OWN_CLASS)
+def _profiled(events: ir.Table) -> ir.Table:
+    """The events of flows; all of own addresses are among them (`may_need_sender`)."""
+    submitted = ibis.coalesce(events.env_class, events.listed_class) <= FIRST_OWN_CLASS
+    columns = (*PLACE_KEY, "flow_hash", "key_hash", "received_at", "recipient", "header_from", "sender", "own")
+    told = events.mutate(submitted=submitted.fill_null(False)).filter(events.flow_hash.notnull())
+    return told.select(*columns, "submitted", *(name for name in RESULTS))
+
+
+@remembered
+def _logins(profiled: ir.Table) -> ir.Table:
+    own = profiled.filter(profiled.submitted)
     return own.group_by("key_hash", "sender").agg(n=own.count())
 
 
 @remembered
-def _profiled(events: ir.Table) -> ir.Table:
-    columns = (*PLACE_KEY, "flow_hash", "key_hash", "received_at", "recipient", "header_from", "sender", "own")
-    return events.filter(events.flow_hash.notnull()).select(*columns, *(name for name in RESULTS))
-
-
-@remembered
 def _flows(profiled: ir.Table) -> ir.Table:
-    same = {name: profiled[name].arbitrary() for name in (*PLACE_KEY, "key_hash")}
-    return profiled.group_by("flow_hash").agg(
-        **same,
+    # The hash stands for all of the others, which are named because some engines sort where a group is to show one.
+    return profiled.group_by("flow_hash", "key_hash", *PLACE_KEY).agg(
         n=profiled.count(),
         to_itself=count_where(profiled, profiled.sender == profiled.recipient),
         first=profiled.received_at.min(),
@@ -101,25 +106,31 @@ def _flows(profiled: ir.Table) -> ir.Table:
 
 
 @remembered
-def _profile(profiled: ir.Table) -> ir.Table:
+def _results(profiled: ir.Table) -> ir.Table:
+    """What messages were found to be, together: few combinations of many messages."""
+    return profiled.group_by("flow_hash", *RESULTS).agg(n=profiled.count())
+
+
+@remembered
+def _profile(profiled: ir.Table, results: ir.Table) -> ir.Table:
     """flow_hash, kind, text, n; "" is known absence, which says nothing of a result."""
-    texts = {
-        "sender": profiled.sender,
-        "header_from": profiled.header_from,
-        "hour": profiled.received_at.hour().cast("string"),
-        "day": profiled.received_at.date().cast("string"),
-        **{name: profiled[name].nullif("") for name in RESULTS},
-    }
-    told = reduce(ir.Table.union, (_told(profiled, kind, text) for kind, text in texts.items()))
-    return told.group_by("flow_hash", "kind", "text").agg(n=told.count())
+    times = profiled.select("flow_hash", day=profiled.received_at.date(), hour=profiled.received_at.hour())
+    told = [
+        *(_told(profiled, name, profiled[name]) for name in ("sender", "header_from")),
+        *(_told(times, name, times[name]) for name in ("hour", "day")),
+        *(_told(results, name, results[name].nullif("")) for name in RESULTS),
+    ]
+    return reduce(ir.Table.union, told)
 
 
-def _told(profiled: ir.Table, kind: str, text: ir.StringValue) -> ir.Table:
-    table = profiled.select("flow_hash", kind=ibis.literal(kind), text=text)
-    return table.filter(table.text.notnull())
+def _told(table: ir.Table, kind: str, text: ir.Value) -> ir.Table:
+    said = table.mutate(text=text).filter(text.notnull())
+    counted = said.group_by("flow_hash", "text").agg(n=said.n.sum() if "n" in table.columns else said.count())
+    return counted.select("flow_hash", kind=ibis.literal(kind), text=counted.text.cast("string"), n=counted.n)
 
 
 @remembered
 def _recipients(profiled: ir.Table, identify: Identify) -> ir.Table:
+    """A row per message; who wants them once says so."""
     told = profiled.filter(profiled.recipient.notnull())
-    return told.select("flow_hash", recipient=identify(told.recipient)).distinct()
+    return told.select("flow_hash", recipient=identify(told.recipient))
