@@ -18,7 +18,7 @@ from sidedoor.evidence.text import unreadable
 _HEAD = 65_536
 _EXCERPT = 500
 _SNIFFED = 4_096  # bytes looked at to tell a message from any other text
-_PARSED = 20  # fields looked at for that
+_AT_ONCE, _PARSED = 6, 20  # fields looked at for that: nearly always the first few, else so many
 # One of these must be there, and three fields of a message in all.
 _TELLING = frozenset({"received", "return-path", "message-id", "authentication-results", "from", "delivered-to"})
 _USUAL = _TELLING | frozenset(
@@ -39,13 +39,17 @@ def is_message_file(head: bytes) -> bool:
 def _is_header(head: bytes) -> bool:
     if head[:_SNIFFED].lstrip(b"\r\n\t \xef\xbb\xbf")[:1] in {b"{", b"[", b"<", b"", b'"', b"#"}:
         return False
-    try:
-        fields = parse_fields(header_bytes(head[:_SNIFFED]), most=_PARSED)
+    header = header_bytes(head[:_SNIFFED])
+    try:  # what more fields can add is never a no
+        return _are_usual(header, _AT_ONCE) or _are_usual(header, _PARSED)
     except MessageError:
         return False
-    names = [field.name.lower() for field in fields]
+
+
+def _are_usual(header: bytes, most: int) -> bool:
+    names = [field.name.lower() for field in parse_fields(header, most=most)]
     usual = sum(name in _USUAL or name.startswith(_PREFIXES) for name in names)
-    return usual >= 3 and 2 * usual >= len(names[:6]) and bool(_TELLING.intersection(names))
+    return usual >= 3 and 2 * usual >= len(names[:_AT_ONCE]) and bool(_TELLING.intersection(names))
 
 
 def read_messages(path: Path) -> Iterator[MessageEvidence | RejectedRow]:
