@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from ipaddress import IPv4Network
@@ -12,18 +10,17 @@ from typing import Any
 
 from sidedoor.audit.engine.kept import KeptFlow
 from sidedoor.audit.facts import DecisionKey
-from sidedoor.errors import InputError
 from sidedoor.plan.model import ConnectorProposal
 from sidedoor.plan.what_if import WhatIf
 from sidedoor.policy.switches import Switches
 from sidedoor.report.from_plain import from_plain
+from sidedoor.report.packed import packed, unpacked
 from sidedoor.report.plain import plain
 from sidedoor.tenant.snapshot import TenantSnapshot
 
 NAME = "whatif.json.gz"
 SCHEMA = "sidedoor/whatif/1"
 _EXPECTED = f"the {NAME} of a plan ({SCHEMA}); plan again to make one"
-_MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +43,12 @@ def dump(proposals: Sequence[ConnectorProposal], flows: Sequence[KeptFlow], filt
         "keys": [list(astuple(key)) for key in numbers],
         "flows": rows,
     }
-    return gzip.compress(json.dumps(body, separators=(",", ":"), ensure_ascii=True).encode("ascii"), 1, mtime=0)
+    return packed(body)
 
 
 def read(folder: Path) -> Kept | None:
     """The file in a plan's folder; None where there is none. Raises InputError."""
-    path = folder / NAME
-    if not path.exists():
-        return None
-    try:
-        with gzip.open(path) as stream:
-            data = stream.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise InputError(str(path), "more than 1 GB", _EXPECTED)
-        body = json.loads(data)
-        if body["schema"] != SCHEMA:
-            raise InputError(str(path), f"the schema {str(body['schema'])[:60]!r}", _EXPECTED)
-        return _kept(body)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-        raise InputError(str(path), f"something else ({str(error)[:100]})", _EXPECTED) from error
+    return unpacked(folder / NAME, SCHEMA, _EXPECTED, _kept)
 
 
 def _kept(body: dict[str, Any]) -> Kept:

@@ -5,8 +5,6 @@ Senders are those of report.json, by its ids; the rest of what they are stands t
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -17,14 +15,13 @@ from typing import Any
 from sidedoor.audit.flow import Flow
 from sidedoor.audit.history import Assessed
 from sidedoor.audit.model import Sender
-from sidedoor.errors import InputError
 from sidedoor.policy.decision import Submission
+from sidedoor.report.packed import packed, unpacked
 from sidedoor.watch.sight import Place, ReportedSight
 
 NAME = "seen.json.gz"
 SCHEMA = "sidedoor/seen/1"
 _EXPECTED = f"the {NAME} of a workspace's report ({SCHEMA}); the next `sidedoor watch` makes one"
-_MOST_BYTES = 1 << 30
 _MOST_PLACES = 2_000  # of one sender; an attacker has as many as he likes
 _BLOCKED = "blocked"
 
@@ -109,7 +106,7 @@ def dump(seen: Seen) -> bytes:
             [row.address, row.sender, row.passed, row.failed, row.last.isoformat()] for row in seen.reported
         ],
     }  # fmt: skip
-    return gzip.compress(json.dumps(body, separators=(",", ":"), ensure_ascii=True).encode("ascii"), 1, mtime=0)
+    return packed(body)
 
 
 def _days(counts: Mapping[date, int]) -> dict[str, int]:
@@ -118,20 +115,7 @@ def _days(counts: Mapping[date, int]) -> dict[str, int]:
 
 def read(folder: Path) -> Seen | None:
     """The file in a report's folder; None where there is none yet. Raises InputError."""
-    path = folder / NAME
-    if not path.exists():
-        return None
-    try:
-        with gzip.open(path) as stream:
-            data = stream.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise InputError(str(path), "more than 1 GB", _EXPECTED)
-        body = json.loads(data)
-        if body["schema"] != SCHEMA:
-            raise InputError(str(path), f"the schema {str(body['schema'])[:60]!r}", _EXPECTED)
-        return _seen(body)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(str(path), f"something else ({str(error)[:100]})", _EXPECTED) from error
+    return unpacked(folder / NAME, SCHEMA, _EXPECTED, _seen)
 
 
 def _seen(body: Mapping[str, Any]) -> Seen:
