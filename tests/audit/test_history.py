@@ -68,7 +68,9 @@ class Tenant:
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Tenant:
     root = tmp_path_factory.mktemp("history")
-    make(root / "demo", Plan(rows=3000, days=DAYS, seed=5, domain="contoso.com", end=datetime(2026, 11, 20, tzinfo=UTC)))
+    make(
+        root / "demo", Plan(rows=3000, days=DAYS, seed=5, domain="contoso.com", end=datetime(2026, 11, 20, tzinfo=UTC))
+    )
     zones = read_zones(sorted((root / "demo" / "zones").iterdir()))
     options = AuditOptions(resolver=zones, now=NOW)
     (root / "report").mkdir()

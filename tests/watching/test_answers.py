@@ -12,6 +12,8 @@ from sidedoor.store.store import open_store
 from sidedoor.watch.workspace import open_workspace
 from tests.watching.world import BRANCH, PRINTER, Beginning, World
 
+pytestmark = pytest.mark.xdist_group("watching-answers")  # what the module makes once is made by one worker
+
 
 @pytest.fixture(scope="module")
 def beginning(tmp_path_factory: pytest.TempPathFactory) -> Beginning:

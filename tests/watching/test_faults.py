@@ -20,6 +20,7 @@ from tests.watching.child import run
 from tests.watching.world import BRANCH, FIRST, Beginning, World
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("watching-faults")  # what the module makes once is made by one worker
 
 
 def evening(day: int) -> datetime:

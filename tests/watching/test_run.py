@@ -12,6 +12,8 @@ from sidedoor.watch.rounds import Result
 from tests.audit.audit_kit import connector
 from tests.watching.world import BRANCH, PRINTER, Beginning, World
 
+pytestmark = pytest.mark.xdist_group("watching-run")  # what the module makes once is made by one worker
+
 
 @pytest.fixture(scope="module")
 def beginning(tmp_path_factory: pytest.TempPathFactory) -> Beginning:
