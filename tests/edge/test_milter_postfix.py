@@ -28,7 +28,10 @@ from tests.edge.difference_kit import Authority
 from tests.edge.kill_kit import free_port
 from tests.edge.postfix import MISSING, Postfix
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+pytestmark = [
+    pytest.mark.skipif(bool(MISSING), reason=MISSING),
+    pytest.mark.xdist_group("milter-postfix"),  # what the module makes once is made by one worker
+]
 PAGE = Path(__file__).parents[2] / "docs" / "milter.md"
 DOMAINS = [accepted_domain("contoso.example", Default=True)]
 HOLD = {

@@ -32,6 +32,7 @@ from sidedoor.watch.tools import Tools
 from sidedoor.watch.workspace import Workspace
 from tests.watching.world import BRANCH, World
 
+pytestmark = pytest.mark.xdist_group("watching-many")  # what the module makes once is made by one worker
 TENANTS, FEW = 24, 4
 NOW = datetime(2026, 11, 28, 8, tzinfo=UTC)
 
