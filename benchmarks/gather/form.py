@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -68,6 +69,8 @@ class Bench:
         self.name = Path(file).stem
         self.missed = 0
         self.quick = False
+        # The runner ends a benchmark as Ctrl-C would; what a shell starts in the background has that ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         self._goals = {id_: goal for id_, goal in read_goals().items() if goal.benchmark == self.name}
         self.asked: dict[str, int] = {}
         self._sizes: dict[str, tuple[int, int]] = {}

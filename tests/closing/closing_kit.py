@@ -207,10 +207,11 @@ class World:
 
 
 @contextmanager
-def world(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch, **given: Any) -> Iterator[World]:
-    """Everything in place: what remains is --yes."""
+def world(folder: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Everything in place for a report with its plan: what remains is --yes."""
     monkeypatch.setenv("SIDEDOOR_TOKEN", TOKEN)
-    tenant, folder = Tenant(), fresh_report(tmp_path, **given)
+    monkeypatch.setattr("sidedoor.cli.close._PAUSE", 0.01)  # our own door bears it
+    tenant = Tenant()
     apply(folder, tenant)
     capsys.readouterr()
     with serving(tenant) as base, door(tenant) as endpoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,9 +21,15 @@ from tests.closing.closing_kit import BLANK, MISSING, SCAN, TOKEN, Tenant, World
 FORCED = "--even-if-honest-mail-is-refused"
 
 
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh report with its plan; to be copied."""
+    return fresh_report(tmp_path_factory.mktemp("planned"))
+
+
 @pytest.fixture
-def ready(tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with world(tmp_path, capsys, monkeypatch) as made:
+def ready(planned: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with world(shutil.copytree(planned, tmp_path / "report"), capsys, monkeypatch) as made:
         yield made
 
 
@@ -115,7 +122,7 @@ def test_settings_that_the_plan_does_not_rest_on_may_be_unknown(ready: World, cm
 def test_an_old_history_and_a_plan_that_is_not_ready_stop_it(
     tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with world(tmp_path, capsys, monkeypatch, days_ago=9) as made:
+    with world(fresh_report(tmp_path, days_ago=9), capsys, monkeypatch) as made:
         (made.folder / "plan.toml").write_text(f"[senders.{sender(made.folder)}]\nassessment = 'unclear'\n", "ascii")
         code, said = made.close("--yes")
         assert (code, made.tenant.sets) == (1, [])
@@ -257,5 +264,5 @@ def test_the_token_is_in_no_record(ready: World) -> None:
         assert TOKEN not in path.read_text("utf-8", "replace")
 
 
-def test_fresh_reports_are_ready(tmp_path: Path) -> None:
-    assert json.loads((fresh_report(tmp_path) / "plan" / "plan.json").read_text("ascii"))["ready"] is True
+def test_fresh_reports_are_ready(planned: Path) -> None:
+    assert json.loads((planned / "plan" / "plan.json").read_text("ascii"))["ready"] is True

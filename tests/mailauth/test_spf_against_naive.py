@@ -60,7 +60,7 @@ def edges(compiled: SpfSet) -> list[Address]:
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(world=WORLD, failures=FAILURES)
 def test_every_address_gets_the_result_of_a_plain_walk(
     world: dict[str, dict[str, list[str]]], failures: dict[str | tuple[str, str], Failure]

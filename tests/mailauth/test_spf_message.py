@@ -57,7 +57,7 @@ CLIENT = st.one_of(st.just("192.0.2.7"), st.just("192.0.2.9"), IP4, st.sampled_f
 ANNA = SpfMessage("anna@d0.example", "mail.example")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(world=WORLD, failures=FAILURES, clients=st.lists(CLIENT, min_size=1, max_size=4, unique=True))
 def test_three_ways_to_the_same_result(
     world: dict[str, dict[str, list[str]]], failures: dict[str | tuple[str, str], Failure], clients: list[str]
@@ -78,7 +78,7 @@ def test_three_ways_to_the_same_result(
             assert expected in {"temperror", "undetermined"}, (expected, found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(world=WORLD, clients=st.lists(CLIENT, min_size=1, max_size=3, unique=True))
 def test_what_the_message_does_not_tell_stays_open(world: dict[str, dict[str, list[str]]], clients: list[str]) -> None:
     resolver = MemoryResolver(world)

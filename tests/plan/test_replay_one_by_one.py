@@ -28,6 +28,8 @@ from sidedoor.tenant.settings import inbound_connector
 from sidedoor.tenant.snapshot import ConnectorKind, TenantSnapshot
 from tests.plan.plan_kit import planned
 
+pytestmark = pytest.mark.xdist_group("replay")  # what the module makes once is made by one worker
+
 NOT_TOLD = Unknown("not in the file")
 LOGS_IN = {Method.GRAPH, Method.SMTP_AUTH_OAUTH, Method.HVE, Method.LOCAL_RELAY}
 KEPT_OUT = {Method.UNSAVABLE, Method.REFUSE, Method.UNDECIDED}

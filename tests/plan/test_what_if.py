@@ -15,6 +15,8 @@ from sidedoor.plan.what_if import WhatIf, classes_with
 from sidedoor.report import tenant_json, whatif_json
 from tests.web.world import make_tenant
 
+pytestmark = pytest.mark.xdist_group("what-if")  # what the module makes once is made by one worker
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -76,7 +76,7 @@ def test_probe_of_a_port_where_nobody_is(folder: Path, capsys: pytest.CaptureFix
 
 
 def test_watch_decide_and_the_page(tmp_path: Path) -> None:
-    workspace = make_tenant(tmp_path / "contoso")
+    workspace = make_tenant(tmp_path / "contoso", rows=300, days=4)
     make = tmp_path / "made"
     assert main(["init", "fabrikam.com", "-o", str(make)]) == 0
     for each in (make, workspace.folder):  # nobody is asked

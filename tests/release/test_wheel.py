@@ -17,6 +17,7 @@ import pytest
 from sidedoor import __version__
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("wheel")  # what the module makes once is made by one worker
 
 
 def run(*command: str | Path, folder: Path = ROOT) -> str:

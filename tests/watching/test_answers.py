@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -11,17 +10,24 @@ import pytest
 from sidedoor.cli.main import main
 from sidedoor.store.store import open_store
 from sidedoor.watch.workspace import open_workspace
-from tests.watching.world import BRANCH, PRINTER, World
+from tests.watching.world import BRANCH, PRINTER, Beginning, World
+
+pytestmark = pytest.mark.xdist_group("watching-answers")  # what the module makes once is made by one worker
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    made = World(tmp_path / "northwind")
+@pytest.fixture(scope="module")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> Beginning:
+    made = World(tmp_path_factory.mktemp("answers") / "northwind")
     made.begun()
     made.watch(13)
     made.export("14.csv", [*made.usual(14), *made.mail(14, BRANCH, "branch@northwind.example", 4)])
     made.watch(14)
-    return made
+    return Beginning(made)
+
+
+@pytest.fixture
+def world(beginning: Beginning) -> World:
+    return beginning.again()
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> str:

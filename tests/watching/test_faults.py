@@ -17,9 +17,10 @@ import pytest
 from sidedoor.audit.history import days_of
 from tests.store.postgres import MISSING, Postgres
 from tests.watching.child import run
-from tests.watching.world import BRANCH, FIRST, World
+from tests.watching.world import BRANCH, FIRST, Beginning, World
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("watching-faults")  # what the module makes once is made by one worker
 
 
 def evening(day: int) -> datetime:
@@ -61,20 +62,29 @@ def messages(world: World) -> int:
     return found
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    made = World(tmp_path / "northwind", reject=True)
+@pytest.fixture(scope="module")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> Beginning:
+    made = World(tmp_path_factory.mktemp("faults") / "northwind", reject=True)
     made.begun()
     assert run(made.folder, evening(13)).error == ""
-    return made
+    return Beginning(made)
 
 
-def test_killed_at_any_point_the_next_run_mends_it(world: World, tmp_path: Path) -> None:
-    calm = World(tmp_path / "calm", reject=True)
-    calm.begun()
-    run(calm.folder, evening(13))
+@pytest.fixture
+def world(beginning: Beginning) -> World:
+    return beginning.again()
+
+
+def days(world: World) -> list[str]:
+    return [day.name for day in days_of(world.folder / "history")]
+
+
+def test_killed_at_any_point_the_next_run_mends_it(beginning: Beginning) -> None:
+    calm = beginning.again()
     busy(calm, 14)
-    run(calm.folder, evening(14))
+    assert run(calm.folder, evening(14)).error == ""
+    undisturbed = lines(calm), messages(calm), days(calm)
+    world = beginning.again()
     busy(world, 14)
     chance = random.Random(4)
     for _ in range(6):
@@ -83,12 +93,8 @@ def test_killed_at_any_point_the_next_run_mends_it(world: World, tmp_path: Path)
         process.kill()
         process.communicate()
     assert run(world.folder, evening(14)).error == ""
-    assert lines(world) == lines(calm)
+    assert (lines(world), messages(world), days(world)) == undisturbed
     assert set(lines(world).values()) == {1}
-    assert messages(world) == messages(calm)
-    assert [day.name for day in days_of(world.folder / "history")] == [
-        day.name for day in days_of(calm.folder / "history")
-    ]
 
 
 def test_twice_at_once_one_runs_and_the_other_says_so(world: World) -> None:

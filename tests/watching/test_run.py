@@ -10,15 +10,22 @@ import pytest
 
 from sidedoor.watch.rounds import Result
 from tests.audit.audit_kit import connector
-from tests.watching.world import BRANCH, PRINTER, World
+from tests.watching.world import BRANCH, PRINTER, Beginning, World
+
+pytestmark = pytest.mark.xdist_group("watching-run")  # what the module makes once is made by one worker
+
+
+@pytest.fixture(scope="module")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> Beginning:
+    made = World(tmp_path_factory.mktemp("run") / "northwind")
+    made.begun()
+    assert kinds(made.watch(13)) == []
+    return Beginning(made)
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    made = World(tmp_path / "northwind")
-    made.begun()
-    assert kinds(made.watch(13)) == []
-    return made
+def world(beginning: Beginning) -> World:
+    return beginning.again()
 
 
 def kinds(result: Result) -> list[str]:

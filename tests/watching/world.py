@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -111,3 +113,23 @@ class World:
         path = self.folder / "alerts.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [(row["occasion"], row["kind"]) for row in map(json.loads, lines)]
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A world as several tests begin with it. Each has it to itself, in the same place, which the history remembers."""
+
+    world: World
+
+    def __post_init__(self) -> None:
+        shutil.copytree(self.world.folder, self._kept, symlinks=True)
+
+    @property
+    def _kept(self) -> Path:
+        return self.world.folder.with_name(f"{self.world.folder.name}-kept")
+
+    def again(self) -> World:
+        """The world as it was, whatever a test made of it."""
+        shutil.rmtree(self.world.folder, ignore_errors=True)
+        shutil.copytree(self._kept, self.world.folder, symlinks=True)
+        return deepcopy(self.world)

@@ -24,7 +24,6 @@ from sidedoor.web.access.needs import needed
 from sidedoor.web.access.roles import Grant, Role
 from sidedoor.web.app import ROUTERS, make_app
 from sidedoor.web.service.planning import step_id
-from tests.web import busy
 from tests.web.kit import HOST, ORIGIN, Served, csrf, served
 
 PATHS = [
@@ -33,14 +32,13 @@ PATHS = [
 
 
 @pytest.fixture
-def two(workspace: Path) -> Iterator[Served]:
+def two(made: Path, busy_workspace: Path) -> Iterator[Served]:
     """Two tenants, in one of which things have happened."""
-    other = workspace.parent / "fabrikam.com"
-    shutil.copytree(workspace, other)
+    other = busy_workspace.parent / "fabrikam.com"
+    shutil.copytree(made, other)
     settings = (other / "sidedoor.toml").read_text().replace('"contoso.com"', '"fabrikam.com"', 1)
     (other / "sidedoor.toml").write_text(settings)
-    busy.fill(workspace)
-    with served([workspace, other], workspace.parent) as one:
+    with served([busy_workspace, other], busy_workspace.parent) as one:
         yield one
 
 

@@ -25,9 +25,8 @@ BASE = "/t/contoso.com/alerts"
 
 
 @pytest.fixture
-def filled(workspace: Path) -> Iterator[Served]:
-    busy.fill(workspace)
-    with served([workspace], workspace.parent) as one:
+def filled(busy_workspace: Path) -> Iterator[Served]:
+    with served([busy_workspace], busy_workspace.parent) as one:
         yield one
 
 

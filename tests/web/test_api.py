@@ -35,9 +35,8 @@ BASE = "/api/v1/tenants/contoso.com"
 
 
 @pytest.fixture
-def filled(workspace: Path) -> Iterator[Served]:
-    busy.fill(workspace)
-    with served([workspace], workspace.parent) as one:
+def filled(busy_workspace: Path) -> Iterator[Served]:
+    with served([busy_workspace], busy_workspace.parent) as one:
         yield one
 
 

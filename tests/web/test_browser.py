@@ -31,6 +31,7 @@ from tests.web.kit import Clock, listening, port
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
     pytest.mark.chromium,
+    pytest.mark.xdist_group("browser"),  # what the module makes once is made by one worker
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt-get install chromium)"),
 ]
 FLAGS = [

@@ -34,7 +34,6 @@ from sidedoor.web.service.door import DoorState, Proof, by_probe, by_settings, d
 from sidedoor.web.service.mail_view import view_of
 from sidedoor.web.settings import WebSettings
 from tests.report.example import empty_audit, rich_audit, sender
-from tests.web import busy
 from tests.web.kit import Served, served
 from tests.web.world import NOW
 
@@ -186,9 +185,8 @@ def test_a_report_is_read_again_as_it_was_written(audit: Any, tmp_path: Path) ->
 
 
 @pytest.fixture
-def filled(workspace: Path) -> Iterator[Served]:
-    busy.fill(workspace)
-    with served([workspace], workspace.parent) as one:
+def filled(busy_workspace: Path) -> Iterator[Served]:
+    with served([busy_workspace], busy_workspace.parent) as one:
         yield one
 
 

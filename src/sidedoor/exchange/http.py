@@ -74,6 +74,15 @@ class _Patience:
     fresh: bool = False  # the next token is to be another one
 
 
+def _client(seconds: float) -> httpx.Client:
+    """Nothing that is for this machine goes through a proxy, whose leg is not encrypted."""
+    trusted = httpx.create_ssl_context()  # which takes longer than all the rest, so that it is made once
+    here = dict.fromkeys(
+        (f"all://{host}" for host in ("127.0.0.1", "localhost", "[::1]")), httpx.HTTPTransport(verify=trusted)
+    )
+    return httpx.Client(verify=trusted, mounts=here, timeout=seconds, follow_redirects=False)
+
+
 class Http:
     """`ask` repeats what may be repeated: all we ask is reading. A token is in no log and in no error."""
 
@@ -87,10 +96,10 @@ class Http:
     ) -> None:
         """`transport`: what speaks HTTP, httpx's own if None. `seconds`: how long an answer may take, at least."""
         self._tokens, self._clock, self._say, self._seconds = tokens, clock, say, seconds
-        # Nothing that is for this machine goes through a proxy, whose leg is not encrypted.
-        direct = dict.fromkeys((f"all://{host}" for host in ("127.0.0.1", "localhost", "[::1]")), httpx.HTTPTransport())
-        self._client = httpx.Client(
-            transport=transport, mounts=None if transport else direct, timeout=seconds, follow_redirects=False
+        self._client = (
+            httpx.Client(transport=transport, timeout=seconds, follow_redirects=False)
+            if transport
+            else _client(seconds)
         )
         self._reached = False
         self._moved: set[tuple[str, str, int]] = set()

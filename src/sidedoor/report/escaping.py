@@ -6,6 +6,8 @@ name that a template uses and nobody gave is an error, not an empty place.
 
 from __future__ import annotations
 
+from functools import cache
+
 import jinja2
 from markupsafe import Markup
 
@@ -35,3 +37,9 @@ def environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
     made.filters["name"] = lambda text: shorten(text, MAX_NAME)
     made.globals["count"] = words.count
     return made
+
+
+@cache
+def report_templates() -> jinja2.Environment:
+    """The report's own: a process that writes many compiles each template once, which takes longer than filling it."""
+    return environment(jinja2.PackageLoader("sidedoor.report"))

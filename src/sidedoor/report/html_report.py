@@ -8,20 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import PackageLoader
-
 from sidedoor import __version__
 from sidedoor.audit.model import Audit
 from sidedoor.policy.replies import REPLIES
 from sidedoor.report import words
 from sidedoor.report.atomic import write_files
-from sidedoor.report.escaping import environment
+from sidedoor.report.escaping import report_templates
 from sidedoor.report.view import page
 
 
 def render(audit: Audit) -> str:
     """The page; the same audit gives the same text."""
-    template = environment(PackageLoader("sidedoor.report")).get_template("report.html.j2")
+    template = report_templates().get_template("report.html.j2")
     return template.render(
         page=page(audit),
         audit=audit,

@@ -12,14 +12,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from jinja2 import PackageLoader
-
 from sidedoor import __version__
 from sidedoor.errors import UsageError
 from sidedoor.report import words
 from sidedoor.report.atomic import write_files
 from sidedoor.report.csv_report import cell
-from sidedoor.report.escaping import environment
+from sidedoor.report.escaping import report_templates
 from sidedoor.store.model import Severity
 from sidedoor.watch.rounds import Result, standing_json
 from sidedoor.watch.standing import Standing
@@ -149,7 +147,7 @@ def write(results: Results, page: Path) -> None:
 
 def render(results: Results) -> str:
     """The page; the same results give the same text."""
-    template = environment(PackageLoader("sidedoor.report")).get_template("results.html.j2")
+    template = report_templates().get_template("results.html.j2")
     return template.render(
         results=results,
         totals=results.totals,
