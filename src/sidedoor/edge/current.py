@@ -36,7 +36,7 @@ class Current:
         """Look at the source again and again; ends when cancelled."""
         while True:
             await asyncio.sleep(every)
-            if await asyncio.to_thread(self._source.signature) != self._signature:
+            if await asyncio.to_thread(self._source.signature) != self._signature or self._source.behind:
                 await self.reload()
 
     async def reload(self) -> None:

@@ -113,6 +113,10 @@ class Settings:
 class SettingsSource(Protocol):
     """Where settings come from. Its methods block, and may be called in any thread."""
 
+    @property
+    def behind(self) -> bool:
+        """Whether what was read last is older than what the signature told of, and can be had now."""
+
     def signature(self) -> Hashable:
         """Changes when there is something new to read."""
 
@@ -148,6 +152,11 @@ class Source:
     recipients: Path | None = None
     mx: MailExchanger | None = None
     switches: Switches = DEFAULT_SWITCHES
+
+    @property
+    def behind(self) -> bool:
+        """Never: a file that cannot be read is an error."""
+        return False
 
     def read(self, now: datetime) -> Settings:
         """Read and compile. Raises InputError, also where the accepted domains are not known."""

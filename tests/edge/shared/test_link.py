@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sidedoor.edge.current import Current
 from sidedoor.edge.settings import Ground
 from sidedoor.edge.shared import vault as vault_module
 from sidedoor.edge.shared.link import AwayError, Link
@@ -29,10 +30,11 @@ HELD = Held(Kept("m-1", NOW, "", ("desk@contoso.com",), b"x"), "a rule")
 
 
 class Fake:
-    """A store and its tenant at once. goes: cleared, it hangs. away: it does not answer."""
+    """A store and its tenant at once. goes: cleared, it hangs. away: it does not answer. cut: once, for settings."""
 
     def __init__(self) -> None:
         self.goes, self.away, self.rows = threading.Event(), False, set[str]()
+        self.cut = False
         self.goes.set()
         self.settings: PublishedSettings | None = None
         self.done = threading.Event()
@@ -56,6 +58,9 @@ class Fake:
         return self.settings.version if self.settings else 0
 
     def published_settings(self) -> PublishedSettings | None:
+        if self.cut:
+            self.cut = False
+            raise UnreachableError("gone in the middle")
         self.tenant("")
         return self.settings
 
@@ -158,3 +163,31 @@ def test_a_start_without_the_store_takes_the_copy_of_its_own_tenant(tmp_path: Pa
         copy.write_bytes(broken)
         with pytest.raises(AwayError, match="no copy"):
             PublishedSource(link_to(fake), Ground(), copy).read(NOW)
+
+
+@pytest.mark.parametrize("at_the_start", [True, False])
+def test_settings_that_were_told_of_and_not_given_are_asked_for_again(at_the_start: bool, tmp_path: Path) -> None:
+    """The store goes away between the two questions."""
+    fake, copy = Fake(), tmp_path / NAME
+    export = read_tenant(write_settings(tmp_path / "tenant", [accepted_domain("contoso.com", Default=True)]))
+    old, new = (PublishedSettings(number, NOW, "ann", encode(export.snapshot)) for number in (2, 3))
+    fake.settings = old
+    PublishedSource(link_to(fake), Ground(), copy).read(NOW)
+    if at_the_start:
+        fake.settings, fake.cut = new, True
+    link, said = link_to(fake), list[str]()
+    current = Current(PublishedSource(link, Ground(), copy), said.append)
+    assert current.get().version == 2
+    fake.settings, fake.cut = new, not at_the_start
+
+    async def run() -> None:
+        watching = asyncio.create_task(current.watch(0.01))
+        while current.get().version != 3:
+            await link.call(lambda _: None, look=True)  # as who reports does
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+    assert not fake.cut
+    assert len(said) == (1 if at_the_start else 2)  # once each time they came into force

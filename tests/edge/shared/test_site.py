@@ -187,6 +187,8 @@ def test_settings_are_published_once_and_in_force_everywhere(tmp_path: Path, url
         for number in range(4):
             send_one(site.balancer.port, f"plain-{number}", sent, f"app@{DOMAIN}")
         assert len(sent.kept) == 4
+        with open_store(url) as store:  # every worker: one that starts later has nothing to change
+            until(lambda: [edge.settings for edge in store.tenant(DOMAIN).seen_edges()] == [1] * 4)
         export(tenant, rejects=True)
         assert "version 2" in publish(tenant, url).stdout
         until(lambda: all(machine.said.count("RejectDirectSend on") == 2 for machine in site.machines))

@@ -28,11 +28,17 @@ class PublishedSource:
     ground: Ground
     cache: Path | None = None
     _last: tuple[int, Any] | None = field(default=None, init=False)
+    _told: int = field(default=-1, init=False)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the store went away between telling of a version and giving it, and is back."""
+        return self._last is not None and self._last[0] < self._told and not self.link.is_away
 
     def signature(self) -> Hashable:
         """Changes when something else was published; stays as it was while the store is away."""
         try:
-            version = self.link.ask(lambda tenant: tenant.settings_version())
+            version = self._told = self.link.ask(lambda tenant: tenant.settings_version())
         except AwayError:
             version = -1 if self._last is None else self._last[0]
         return version, tuple(stats([self.ground.recipients] if self.ground.recipients else []))
