@@ -26,8 +26,10 @@ needs_spark = pytest.mark.skipif(
     reason="Spark needs Java and PySpark: apt-get install default-jre-headless, pip install 'sidedoor[spark]'",
 )
 SPARK = "spark:local[2]"
-# The few rows of a test are not worth the JVM's optimising compiler, which would take half of the time.
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+# The few rows of a test are not worth the JVM's optimising compiler, which would take half of the time; nor is it worth
+# a look at the classes of Spark at every start.
+_FEW_ROWS = "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+os.environ.setdefault("JDK_JAVA_OPTIONS", _FEW_ROWS)
 _ARROW = {
     "string": pa.string(), "int32": pa.int32(), "int64": pa.int64(), "boolean": pa.bool_(),
     "timestamp(6)": pa.timestamp("us"),
