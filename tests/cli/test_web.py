@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sidedoor.cli.main import main
-from tests.web.kit import port
+from tests.ports import free_port
 from tests.web.world import empty_workspace
 
 
@@ -63,7 +63,7 @@ def ask(
 
 
 def test_a_server_lets_its_owner_in_and_ends_when_told(tmp_path: Path) -> None:
-    folder, at = empty_workspace(tmp_path / "contoso.com"), f"127.0.0.1:{port()}"
+    folder, at = empty_workspace(tmp_path / "contoso.com"), f"127.0.0.1:{free_port()}"
     with running(str(folder), "--listen", at) as (server, link):
         assert link.startswith(f"http://{at}/sign-in?token=")
         status, headers, _ = ask(link)
@@ -112,7 +112,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 
 def test_with_tls_the_cookie_is_secure(tmp_path: Path) -> None:
-    folder, at = empty_workspace(tmp_path / "contoso.com"), f"127.0.0.1:{port()}"
+    folder, at = empty_workspace(tmp_path / "contoso.com"), f"127.0.0.1:{free_port()}"
     pem, key = certificate(tmp_path)
     arguments = (str(folder), "--listen", at, "--tls-certificate", str(pem), "--tls-key", str(key))
     with running(*arguments) as (_, link):

@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sidedoor.cli.main import main
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
@@ -133,9 +133,7 @@ class Terminal:
     def port(self, shown: str) -> str:
         """A free port in place of the one that a page shows."""
         if shown not in self.ports:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self.ports[shown] = str(free.getsockname()[1])
+            self.ports[shown] = str(free_port())
         return self.ports[shown]
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 
 from tests.audit.audit_kit import accepted_domain, write_settings
+from tests.ports import free_port
 
 _MARK = re.compile(rb"X-Mark: (\S+)")
 
@@ -52,13 +53,6 @@ class Result:
     doubled: int
     unsaid: int
     seconds: float
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Edge:

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from tests.edge.kill_kit import free_port
+from tests.ports import free_port
 
 MISSING = (
     "Postfix is not installed" if shutil.which("postfix") is None

@@ -25,8 +25,8 @@ import pytest
 
 from tests.audit.audit_kit import accepted_domain, connector, write_settings
 from tests.edge.difference_kit import Authority
-from tests.edge.kill_kit import free_port
 from tests.edge.postfix import MISSING, Postfix
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=MISSING),
@@ -165,7 +165,7 @@ class World:
 
     def until(self, expected: Callable[[tuple[int, str]], bool], **how: Any) -> tuple[int, str]:
         """Ask until new settings are in force."""
-        for _ in range(60):
+        for _ in range(200):
             answer = self.rcpt(**how)
             if expected(answer):
                 return answer
@@ -249,6 +249,7 @@ def test_recipients_fare_apart(world: World) -> None:
 
 def test_transport_rules_tag_and_hold(world: World) -> None:
     world.settings(rules=(HOLD, TAG))
+    world.until(lambda answer: answer[0] == 250)
     deadline = time.monotonic() + 20
     held: list[dict[str, Any]] = []
     while not held and time.monotonic() < deadline:
@@ -281,6 +282,7 @@ def test_transport_rules_redirect_and_rename(world: World) -> None:
         "PrependSubject": "[Grüße] ",
     }  # fmt: skip
     world.settings(rules=(rule, rename))
+    world.until(lambda answer: answer[0] == 250)
     deadline, found = time.monotonic() + 20, [""]
     while "Grüße" not in found[-1] and time.monotonic() < deadline:
         with world.client() as client:

@@ -19,7 +19,8 @@ import httpx
 import pytest
 
 from tests.audit.audit_kit import accepted_domain, assert_balanced, audit, connector, write_settings
-from tests.edge.kill_kit import Edge, free_port
+from tests.edge.kill_kit import Edge
+from tests.ports import free_port
 
 NEEDED = ("swaks", "smtp-sink")
 MISSING = [name for name in NEEDED if shutil.which(name) is None]
@@ -74,7 +75,7 @@ def printer(port: int) -> tuple[int, str]:
 
 
 def wait_for(edge: Edge, port: int, expected: str) -> str:
-    """Send until the settings are in force: the edge looks at its files every two seconds."""
+    """Send until the settings are in force: the edge looks at its files every second."""
     for _ in range(40):
         _, said = printer(port)
         if expected in said:

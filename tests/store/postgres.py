@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from tests.edge.kill_kit import free_port
+from tests.ports import free_port
 
 PASSWORD = "p@ss/w%rd:é"  # whatever a URL can trip over
 _USER = "postgres"

@@ -18,7 +18,7 @@ from sidedoor.errors import InputError, OutputError, SidedoorError, UnreachableE
 from sidedoor.store.errors import NotThereError
 from sidedoor.store.place import parse_place
 from sidedoor.store.store import open_store
-from tests.edge.kill_kit import free_port
+from tests.ports import free_port
 from tests.store.postgres import PASSWORD, Postgres
 from tests.store.store_kit import DOMAIN, ROOT
 

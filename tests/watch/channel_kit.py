@@ -230,13 +230,6 @@ def datagram_socket(path: Path | None = None) -> Iterator[socket.socket]:
         yield bound
 
 
-def free_port() -> int:
-    """A port at which nobody listens."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @dataclass(frozen=True)
 class Pair:
     """A certificate with its key, on disk."""

@@ -17,7 +17,8 @@ from sidedoor.errors import UsageError
 from sidedoor.store.model import Occasion, Severity
 from sidedoor.watch.channels.apprise import AppriseChannel
 from sidedoor.watch.channels.interface import ChannelError, PermanentError, TemporaryError
-from tests.watch.channel_kit import ALERT, Inbox, alert, certificate, free_port, server_context, webhook
+from tests.ports import free_port
+from tests.watch.channel_kit import ALERT, Inbox, alert, certificate, server_context, webhook
 
 SECRET = "hunter2token"
 

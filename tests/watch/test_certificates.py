@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from sidedoor.mail.fact import Unknown
 from sidedoor.tenant.snapshot import ConnectorKind, InboundConnector, TenantSnapshot
 from sidedoor.watch.certificates import ReadCertificate, Unread, from_file, from_host, read_certificates
-from tests.watch.channel_kit import Inbox, certificate, free_port, server_context
+from tests.ports import free_port
+from tests.watch.channel_kit import Inbox, certificate, server_context
 
 ENDS = datetime(2027, 2, 1, 12, tzinfo=UTC)
 

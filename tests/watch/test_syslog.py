@@ -20,13 +20,13 @@ from sidedoor.watch.channels.interface import ChannelError, PermanentError, Temp
 from sidedoor.watch.channels.message import message_of
 from sidedoor.watch.channels.structured import Header, element, is_sd_id, param_value, syslog_message
 from sidedoor.watch.channels.syslog import Form, Framing, Place, SyslogChannel, Transport
+from tests.ports import free_port
 from tests.watch.channel_kit import (
     ALERT,
     Syslog,
     alert,
     certificate,
     datagram_socket,
-    free_port,
     parse_syslog,
     server_context,
     stream_server,

@@ -25,8 +25,9 @@ from sidedoor.web.access.roles import Grant, Role
 from sidedoor.web.app import make_app
 from sidedoor.web.settings import WebSettings
 from sidedoor.web.site import Site, open_site
+from tests.ports import free_port
 from tests.web import busy
-from tests.web.kit import Clock, listening, port
+from tests.web.kit import Clock, listening
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -72,7 +73,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def live(made: Path, tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Live]:
     folder = Path(shutil.copytree(made, tmp_path_factory.mktemp("live") / "contoso.com"))
-    waiting, at = busy.fill(folder), port()
+    waiting, at = busy.fill(folder), free_port()
     site = open_site([folder], WebSettings(), folder, Clock())
     with listening(make_app(site, Reach(frozenset({f"http://127.0.0.1:{at}"}))), at) as url:
         yield Live(url, site, folder, waiting, browser)

@@ -32,9 +32,10 @@ from sidedoor.web.access.access import COOKIE, life_of
 from sidedoor.web.access.guard import Reach
 from sidedoor.web.access.roles import Grant, Role
 from sidedoor.web.app import make_app
+from tests.ports import free_port
 from tests.report.example import HOSTILE, map_text, rich_audit
 from tests.web import busy
-from tests.web.kit import Served, listening, port, served
+from tests.web.kit import Served, listening, served
 from tests.web.test_browser import CHROMIUM, FLAGS
 from tests.web.world import NOW, empty_workspace
 
@@ -206,7 +207,7 @@ def test_the_api_gives_it_as_it_is(both: tuple[Served, Served]) -> None:
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (Debian: apt-get install chromium)")
 @pytest.mark.parametrize("width", [400, 1280])
 def test_in_a_browser_nothing_runs_and_nothing_breaks_out(both: tuple[Served, Served], width: int) -> None:
-    site, at = both[1].site, port()
+    site, at = both[1].site, free_port()
     with listening(make_app(site, Reach(frozenset({f"http://127.0.0.1:{at}"}))), at) as url, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         context = browser.new_context(base_url=url, viewport={"width": width, "height": 900})

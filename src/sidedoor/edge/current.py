@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from sidedoor.edge.settings import Settings, SettingsSource
 from sidedoor.errors import SidedoorError
 
-_LOOK_EVERY = 2.0  # seconds
+_LOOK_EVERY = 1.0  # seconds
 _MOST_TIMERS = 1_000
 
 
@@ -33,10 +33,17 @@ class Current:
         return self.settings
 
     async def watch(self, every: float = _LOOK_EVERY) -> None:
-        """Look at the source again and again; ends when cancelled."""
+        """Look at the source again and again; ends when cancelled.
+
+        A change is read when two looks find it the same: files that are being replaced one by one are no settings, and
+        a door that is shut by half of them refuses mail for good.
+        """
+        last = self._signature
         while True:
             await asyncio.sleep(every)
-            if await asyncio.to_thread(self._source.signature) != self._signature or self._source.behind:
+            seen, before = await asyncio.to_thread(self._source.signature), last
+            last = seen
+            if (seen != self._signature and seen == before) or self._source.behind:
                 await self.reload()
 
     async def reload(self) -> None:

@@ -23,8 +23,9 @@ from typing import Any, Self
 from aiosmtpd.controller import Controller
 
 from tests.audit.audit_kit import accepted_domain, write_settings
-from tests.edge.kill_kit import Sink, free_port
+from tests.edge.kill_kit import Sink
 from tests.edge.workers.kit import until, workers_of
+from tests.ports import free_port
 
 DOMAIN = "contoso.example"
 HOLD = {

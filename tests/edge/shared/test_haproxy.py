@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from tests.edge.kill_kit import Sink, free_port
+from tests.edge.kill_kit import Sink
 from tests.edge.shared.kit import DOMAIN, Machine, export
 from tests.edge.workers.kit import until
+from tests.ports import free_port
 
 _PROGRAM = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 pytestmark = pytest.mark.skipif(_PROGRAM is None, reason="HAProxy is not installed")

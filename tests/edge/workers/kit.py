@@ -13,7 +13,8 @@ from pathlib import Path
 
 from aiosmtpd.controller import Controller
 
-from tests.edge.kill_kit import Edge, Load, Sink, _wait_for, free_port
+from tests.edge.kill_kit import Edge, Load, Sink, _wait_for
+from tests.ports import free_port
 
 
 def workers_of(pid: int) -> list[int]:

@@ -18,9 +18,10 @@ from aiosmtpd.controller import Controller
 
 from sidedoor.edge.spool.store import Store
 from tests.audit.audit_kit import accepted_domain, assert_balanced, audit, write_settings
-from tests.edge.kill_kit import Edge, Load, Sink, _wait_for, free_port
+from tests.edge.kill_kit import Edge, Load, Sink, _wait_for
 from tests.edge.live_kit import Raw
 from tests.edge.workers.kit import kill_workers, until, workers_of
+from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SO_REUSEPORT shares connections out on Linux alone")
 
