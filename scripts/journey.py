@@ -31,7 +31,7 @@ import httpx
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.audit.audit_kit import accepted_domain, connector, write_settings
-from tests.edge.kill_kit import free_port
+from tests.ports import free_port
 
 TOKEN = "a-token-for-this-journey-only"
 PRINTER, MONITOR, SPOOFER, FORWARDER = "203.0.113.10", "203.0.113.22", "192.0.2.66", "198.51.100.200"
