@@ -50,13 +50,13 @@ def learn(workspace: Workspace, store: TenantStore, tools: Tools, now: datetime)
     """Collect, read, and assess. What cannot be had is in `untold`; raises only where disk or store fail."""
     learned = Learned()
     _collect(workspace, store, tools, now, learned)
-    asked = _ask(workspace, tools, now, learned)
+    asked, still = _ask(workspace, tools, now, learned), None
     if asked is not None:
         try:
-            _read(workspace, tools, asked, learned)
+            still = _read(workspace, tools, asked, learned)
         except InputError as error:
             learned.untold[Source.HISTORY] = str(error)
-    learned.report, learned.seen = in_force(workspace)
+    learned.report, learned.seen = in_force(workspace, still)
     return learned
 
 
@@ -102,8 +102,11 @@ def _last_settings(workspace: Workspace) -> TenantSnapshot | None:
         return None
 
 
-def _read(workspace: Workspace, tools: Tools, asked: Asked, learned: Learned) -> None:
-    """New files into the history; then the answer, where anything that it rests on has changed."""
+def _read(workspace: Workspace, tools: Tools, asked: Asked, learned: Learned) -> Seen | None:
+    """New files into the history; then the answer, where anything that it rests on has changed.
+
+    Returns what stands beside the answer, if that stays as it is and was read for this.
+    """
     now = asked.options.now
     history = history_of(workspace, asked, tools.progress)
     added = history.add(asked.found)
@@ -118,11 +121,12 @@ def _read(workspace: Workspace, tools: Tools, asked: Asked, learned: Learned) ->
     name = fingerprint(asked)
     last = _last_seen(workspace)
     if not history.days() or (last is not None and not days and not added and last.fingerprint == name):
-        return
+        return last
     if last is not None and _dns_is_out(workspace, asked) and now - last.generated_at < _DNS_PATIENCE:
         learned.untold[Source.HISTORY] = "DNS does not answer: the senders are told anew when it does"
-        return
+        return last
     assess(workspace, history, asked, tools.progress)
+    return None
 
 
 def _forget(workspace: Workspace, history: History, now: datetime) -> tuple[str, ...]:
@@ -145,11 +149,14 @@ def _last_seen(workspace: Workspace) -> Seen | None:
         return None
 
 
-def in_force(workspace: Workspace) -> tuple[KeptReport | None, Seen | None]:
-    """The answer that was given last; nothing where there is none, or none of this version."""
+def in_force(workspace: Workspace, seen: Seen | None = None) -> tuple[KeptReport | None, Seen | None]:
+    """The answer that was given last; nothing where there is none, or none of this version.
+
+    seen: what stands beside it, where that was read by this run already, which is the only one that replaces it.
+    """
     try:
         with workspace.publishing():
-            seen = seen_file.read(workspace.report)
+            seen = seen or seen_file.read(workspace.report)
             if seen is None:
                 return None, None
             daily = {name: one.daily for name, one in seen.senders.items()}

@@ -134,15 +134,16 @@ def plan(tenant: Tenant, book: Book) -> PlanView:
     made = book.plan
     if made is None:
         return NO_PLAN if book.plan_readable else replace(NO_PLAN, readable=False)
-    roll, files, ticks = tenant.roll(book), files_of(book), _ticks(tenant)
+    roll, files, ticks = tenant.roll(book), book.once("files", lambda: files_of(book)), _ticks(tenant)
     scripts = frozenset(file.name for file in files if file.folder == "scripts")
     drawn = book.once("steps", lambda: _drawn(book, made, scripts))
+    methods = book.once("methods", lambda: tuple(_methods(made.choices)))
     steps = tuple(_step(each, roll, ticks) for each in drawn)
     decided = (entry.decision.at for entry in roll.entries if entry.decision.at is not None)
     return PlanView(
         True, True, made.generated_at, any(at > words.utc(made.generated_at) for at in decided), made.ready, steps,
         sum(1 for step in steps if is_done(step)), tuple(_blocker(each, roll) for each in made.blockers),
-        tuple(_dates(made, roll)), _proof(made), tuple(_methods(made.choices)), tuple(note.text for note in made.notes),
+        tuple(_dates(made, roll)), _proof(made), methods, tuple(note.text for note in made.notes),
         files,
     )  # fmt: skip
 
