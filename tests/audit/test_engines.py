@@ -70,7 +70,7 @@ def test_spark_says_what_duckdb_says_of_raw_exports_that_its_workers_read(demo: 
 
 
 @needs_spark
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_spark_says_what_duckdb_says_of_records_at_random(seed: int, settings: Path, tmp_path: Path) -> None:
     place = write_place(tmp_path / "place", random_records(seed, 3_000))
     ours = audited(tmp_path / "duckdb", "--records", place, "--tenant", settings)

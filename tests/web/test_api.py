@@ -180,6 +180,7 @@ def test_the_edge_and_the_quarantine(filled: Served) -> None:
     assert api.post(f"{BASE}/quarantine/m0/release").status_code == 404
     assert api.delete(f"{BASE}/quarantine/m1").status_code == 204
     assert api.get(f"{BASE}/quarantine").json()["items"] == []
+    assert "Nothing is held back." in filled.browser(Role.READER).get("/t/contoso.com/quarantine").text
 
 
 def test_edges_that_share_the_store(tmp_path: Path) -> None:
